@@ -1,0 +1,74 @@
+"""Takes secrets out of free text (samples, evidence, error messages). Knows nothing of log formats.
+
+A value is found by what introduces it (a header name, a parameter name, a scheme) or by its own shape. Equal secrets become
+equal digests, so that a reader can still follow one through the text.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable
+
+from connwatch.parse.tokens import PREFIXED, token_like
+
+__all__ = ["SECRET_NAMES", "scrub"]
+
+SECRET_NAMES = (
+    "code|state|nonce|token|access_token|refresh_token|id_token|subject_token|actor_token|registration_access_token|client_secret|secret|password|"
+    "passwd|pwd|code_verifier|verifier|code_challenge|challenge|assertion|client_assertion|session|sessionid|session_id|session-id|mcp-session-id|"
+    "sid|jsessionid|phpsessid|api_key|api-key|apikey|x-api-key|auth|ticket|otp|signature|sig|txn|txid|transaction|transaction_id|request_uri|jwt|"
+    "device_code|user_code|csrf|csrf_token|xsrf"
+)
+_HEADER = re.compile(
+    r"(?P<name>\b(?:proxy-)?authorization|\bset-cookie2?|\bcookie)(?P<quote>\\?[\"']?)(?P<gap>\s*[:=]\s*)"
+    r"(?P<open>\\?[\"'])?(?P<scheme>(?:bearer|basic|dpop|digest)\s+)?(?P<value>(?(open)[^\"'\\]+|[^\s\"'\\,][^\r\n\"'\\]*))",
+    re.IGNORECASE,
+)
+_SCHEME = re.compile(r"\b(?P<scheme>bearer|basic|dpop)(?P<gap>(?:\s|%20)+)(?!\w+=\\?[\"'x])(?P<value>[A-Za-z0-9._~+/=\-]{4,})", re.IGNORECASE)
+_NAMED = re.compile(
+    rf"(?<![A-Za-z0-9])(?P<name>(?:[A-Za-z0-9]+[_-])??(?:{SECRET_NAMES}))(?P<gap>\\?[\"']?\s*(?:=|:|%3[Dd])\s*\\?[\"'`]?)"
+    r"(?P<value>[^\s\"'`&;,<>(){}\[\]\\|#%](?:[^\s\"'`&;,<>(){}\[\]\\|#%]|%[0-9A-Fa-f]{2}(?<!%26)(?<!%23))*)",
+    re.IGNORECASE,
+)
+_USERINFO = re.compile(r"(?P<scheme>[A-Za-z][A-Za-z0-9+.\-]{1,15}://)[^\s/@\"'?#]{1,256}@")
+_WORD = re.compile(r"(?<![#A-Za-z0-9_\-+=])[A-Za-z0-9_\-~+=]{16,}")
+_BASE64 = re.compile(r"(?<![#A-Za-z0-9+/])[A-Za-z0-9+/]{40,}={0,2}")
+_PREFIXED = re.compile(r"(?<![A-Za-z0-9])" + PREFIXED.pattern)
+#: Values of `code` and `state` that are no secrets: small numbers (JSON-RPC and HTTP codes), errno names, empty words.
+_HARMLESS = re.compile(
+    r"-?\d{1,5}|E[A-Z]{3,14}|null|none|true|false|undefined|missing|present|absent|invalid|expired|required|"
+    r"unknown|failed|closed|opened?|created|not|is|was|for|S256|-",
+    re.IGNORECASE,
+)
+_DIGEST = re.compile(r"#[0-9a-f]{16}")
+_LONGEST = 8192
+
+
+def scrub(text: str, digest: Callable[[str], str]) -> str:
+    """`text` (of which 8192 characters are looked at) with each secret replaced by `digest(secret)`."""
+    if len(text) > _LONGEST:
+        # A secret cut in the middle may be too short to be known as one: drop the piece the cut went through.
+        text = text[:_LONGEST].rpartition(" ")[0]
+
+    def header(found: re.Match[str]) -> str:
+        introduction = found["name"] + found["quote"] + found["gap"] + (found["open"] or "") + (found["scheme"] or "")
+        return introduction + _masked(found["value"], digest)
+
+    def valued(found: re.Match[str]) -> str:
+        introduction = found["scheme"] if "scheme" in found.re.groupindex else found["name"]
+        return introduction + found["gap"] + _masked(found["value"], digest)
+
+    def shaped(found: re.Match[str]) -> str:
+        return digest(found.group()) if token_like(found.group()) else found.group()
+
+    text = _USERINFO.sub(r"\g<scheme>", text)
+    text = _HEADER.sub(header, text)
+    text = _SCHEME.sub(valued, text)
+    text = _PREFIXED.sub(lambda found: digest(found.group()), text)
+    text = _NAMED.sub(valued, text)
+    text = _BASE64.sub(shaped, text)
+    return _WORD.sub(shaped, text)
+
+
+def _masked(value: str, digest: Callable[[str], str]) -> str:
+    return value if _HARMLESS.fullmatch(value) or _DIGEST.fullmatch(value) else digest(value)
