@@ -1,0 +1,62 @@
+# The two commands to know: `make run` and `make test`. `make help` lists the rest.
+SHELL  := /bin/bash
+.SHELLFLAGS := -euo pipefail -c
+.DEFAULT_GOAL := help
+
+VENV   := .venv
+BIN    := $(VENV)/bin
+STAMP  := $(VENV)/.stamp
+CONFIG ?= $(firstword $(wildcard connwatch.toml config/local.toml))
+CASES  ?= ../shared
+ARGS   ?=
+
+.PHONY: help venv lock run test lint types imports coverage metrics accuracy bench check clean
+
+help: ## this list
+	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-10s %s\n", $$1, $$2 }' Makefile
+	@echo
+	@echo "  CONFIG=FILE  the configuration for \`make run\` (without one: a recorded stream is played)"
+	@echo "  ARGS=...     further arguments for pytest, the accuracy gate or the benchmarks"
+
+venv: $(STAMP) ## build .venv with .venv/bin/connwatch from the lock file
+
+$(STAMP): requirements/lock.txt pyproject.toml tools/venv.sh
+	@tools/venv.sh $(VENV)
+
+lock: ## write requirements/lock.txt anew from pyproject.toml (ARGS=--upgrade for the newest versions)
+	tools/lock.sh $(ARGS)
+
+run: $(STAMP) ## the daemon on CONFIG; where there is none, on a recorded stream played live
+	@tools/run.sh $(BIN)/connwatch "$(CONFIG)" $(ARGS)
+
+test: $(STAMP) ## every test, those with real components too
+	@tools/real.sh
+	@PATH="$$PWD/.cache/real/usr/bin:$$PATH" $(BIN)/pytest -n 2 $(ARGS)
+
+lint: $(STAMP) ## ruff
+	$(BIN)/ruff check .
+
+types: $(STAMP) ## mypy --strict
+	$(BIN)/mypy
+
+imports: $(STAMP) ## which floor may import what
+	$(BIN)/lint-imports --no-logo
+
+coverage: $(STAMP) ## branch coverage of the pure core by its own tests
+	$(BIN)/python tools/core_coverage.py $(ARGS)
+
+metrics: $(STAMP) ## what the daemon exports, read by promtool
+	@tools/real.sh
+	@PATH="$$PWD/.cache/real/usr/bin:$$PATH" $(BIN)/python tools/check_metrics.py
+
+accuracy: $(STAMP) ## score against recorded truth in CASES and hold the floors (ARGS=--write renews the tables)
+	$(BIN)/python tools/accuracy.py --cases "$(CASES)" $(ARGS)
+
+bench: $(STAMP) ## speed as ratios to mtail, lnav and a C program, in one run
+	$(BIN)/python bench/run.py $(ARGS)
+
+check: lint types imports coverage ## everything that needs neither recorded truth nor real components
+
+clean: ## take away what was built here
+	rm -rf $(VENV) .cache bench/.cache build dist htmlcov .coverage .coverage.* .mypy_cache .ruff_cache .pytest_cache .import_linter_cache .hypothesis
+	find src tests tools bench -name __pycache__ -type d -prune -exec rm -rf {} +
