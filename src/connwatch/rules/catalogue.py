@@ -1,0 +1,247 @@
+"""The catalogue: clients, stage rules, noise, time limits, keys as typed entries, compiled from parsed TOML documents.
+
+Must not know where the documents come from, nor what formats and diagnoses mean: those are kept raw for their own floors.
+"""
+
+from __future__ import annotations
+
+import difflib
+from collections.abc import Iterable, Mapping
+from dataclasses import MISSING, dataclass, field, fields
+from typing import Any
+
+from connwatch.model.errors import ConfigError
+
+__all__ = ["FAMILIES", "AgentRule", "Catalogue", "Client", "KeyRule", "MethodRule", "NoiseRule", "StageRule", "TimeLimit", "compile_catalogue"]
+
+FAMILIES: tuple[str, ...] = ("claude", "claude-code", "chatgpt", "cursor", "vscode", "inspector", "mcp-remote", "other")
+
+Texts = tuple[str, ...]
+Example = Mapping[str, Any]
+
+
+@dataclass(frozen=True, slots=True)
+class Client:
+    """How one client product shows itself. Agents are prefixes, compared without case.
+
+    `agents` name the family wherever they occur, `mcp_agents` only on the MCP and OAuth endpoints (elsewhere they fetch pages),
+    `libraries` are defaults of a library that this client is known to use: a hint and no more. Redirects and client ids may hold `*`
+    (any run of characters but a slash); `redirect_hints` are shared with other programs. `networks` are CIDR ranges, a hint too.
+    """
+
+    id: str
+    family: str
+    title: str
+    hosted: bool
+    agents: Texts = ()
+    mcp_agents: Texts = ()
+    libraries: Texts = ()
+    redirects: Texts = ()
+    redirect_hints: Texts = ()
+    client_ids: Texts = ()
+    names: Texts = ()
+    infos: Texts = ()
+    networks: Texts = ()
+    referers: Texts = ()
+    note: str = ""
+    example: tuple[Example, ...] = ()
+    file: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class AgentRule:
+    """A class of user agents ("library", "browser"): prefixes without case."""
+
+    id: str
+    agents: Texts
+    example: tuple[Example, ...] = ()
+    file: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class StageRule:
+    """One shape of request. The first rule that holds gives the stage, in the order of `order` and then of the files.
+
+    `path` and `not_path` are regular expressions searched in the lower-case path. `query_all` and `query_any` are parameter names,
+    `query_is` parameters with their value. `agents` limits the rule to classes of agents ("connector", "library", "absent", "browser",
+    "noise"). `needs` is "" (the shape suffices), "domain" (a host that has shown OAuth or MCP, or an agent that is no browser), or
+    "following" (a browser that came to an authorization endpoint of this host before, or whose Referer is one).
+    `noise` set: such a request is never a step of an attempt.
+    """
+
+    id: str
+    stage: str
+    order: int
+    methods: Texts = ()
+    path: str = ""
+    not_path: str = ""
+    query_all: Texts = ()
+    query_any: Texts = ()
+    query_is: Mapping[str, str] = field(default_factory=dict)
+    agents: Texts = ()
+    needs: str = ""
+    noise: str = ""
+    note: str = ""
+    example: tuple[Example, ...] = ()
+    file: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class NoiseRule:
+    """Requests that cannot belong to an attempt, told by their agent. `agents` are prefixes, `contains` fragments, without case."""
+
+    id: str
+    noise: str
+    agents: Texts = ()
+    contains: Texts = ()
+    note: str = ""
+    example: tuple[Example, ...] = ()
+    file: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class KeyRule:
+    """Query parameters whose value ties requests together; `id` is the kind of the key."""
+
+    id: str
+    params: Texts
+    example: tuple[Example, ...] = ()
+    file: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class MethodRule:
+    """JSON-RPC methods of MCP and the step that each one is; `methods` may end in `*` or begin with it."""
+
+    id: str
+    stage: str
+    methods: Texts
+    example: tuple[Example, ...] = ()
+    file: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class TimeLimit:
+    """How long a silence is normal, in seconds, and what it means after that.
+
+    `waiting_for` is the stage that should come next; `after` the last stage seen ("" any); `families` the clients it holds for (empty: any);
+    `hosted` "yes", "no" or "" (either). The most particular entry wins. `then` is an outcome: "stalled", "waiting", "abandoned", "probe".
+    """
+
+    id: str
+    waiting_for: str
+    seconds: float
+    then: str
+    reason: str
+    after: str = ""
+    hosted: str = ""
+    families: Texts = ()
+    example: tuple[Example, ...] = ()
+    file: str = ""
+
+
+@dataclass(slots=True)
+class Catalogue:
+    """Everything that is data. `formats` and `diagnoses` are the raw entries by id, in order; other floors compile them."""
+
+    clients: dict[str, Client] = field(default_factory=dict)
+    agents: dict[str, AgentRule] = field(default_factory=dict)
+    stages: dict[str, StageRule] = field(default_factory=dict)
+    noise: dict[str, NoiseRule] = field(default_factory=dict)
+    keys: dict[str, KeyRule] = field(default_factory=dict)
+    methods: dict[str, MethodRule] = field(default_factory=dict)
+    limits: dict[str, TimeLimit] = field(default_factory=dict)
+    formats: dict[str, Mapping[str, Any]] = field(default_factory=dict)
+    diagnoses: dict[str, Mapping[str, Any]] = field(default_factory=dict)
+
+    def stage_rules(self) -> list[StageRule]:
+        """The stage rules in the order in which they are tried."""
+        return sorted(self.stages.values(), key=lambda rule: rule.order)
+
+
+_TABLES: dict[str, tuple[str, type]] = {
+    "client": ("clients", Client),
+    "agent": ("agents", AgentRule),
+    "stage": ("stages", StageRule),
+    "noise": ("noise", NoiseRule),
+    "key": ("keys", KeyRule),
+    "method": ("methods", MethodRule),
+    "limit": ("limits", TimeLimit),
+}
+_RAW = {"format": ("formats", "id"), "diagnosis": ("diagnoses", "code")}
+_CHOICES: dict[tuple[type, str], Texts] = {
+    (Client, "family"): FAMILIES,
+    (StageRule, "needs"): ("", "domain", "following"),
+    (TimeLimit, "then"): ("stalled", "waiting", "abandoned", "probe"),
+    (TimeLimit, "hosted"): ("", "yes", "no"),
+}
+
+
+def compile_catalogue(documents: Iterable[tuple[str, Mapping[str, Any]]]) -> Catalogue:
+    """Compile (file name, parsed TOML) pairs, in order; an entry replaces an earlier one with the same id, as a whole.
+
+    Raises ConfigError for an unknown table or key (with the nearest known one), a missing key or a wrong type.
+    """
+    catalogue = Catalogue()
+    for file, document in documents:
+        for table, entries in document.items():
+            if table not in _TABLES and table not in _RAW:
+                raise ConfigError(f"unknown table [[{table}]]", file=file, key=table, hint=_nearest(table, [*_TABLES, *_RAW]))
+            if not isinstance(entries, list) or not all(isinstance(entry, Mapping) for entry in entries):
+                raise ConfigError("must be an array of tables", file=file, key=table, hint=f"write [[{table}]]")
+            for number, entry in enumerate(entries):
+                _add(catalogue, table, entry, file, f"{table}[{number}]")
+    return catalogue
+
+
+def _add(catalogue: Catalogue, table: str, entry: Mapping[str, Any], file: str, where: str) -> None:
+    if table in _RAW:
+        attribute, key = _RAW[table]
+        name = entry.get(key, entry.get("id"))
+        if not isinstance(name, str) or not name:
+            raise ConfigError("an entry needs an id", file=file, key=f"{where}.{key}", hint=f'add {key} = "…"')
+        getattr(catalogue, attribute)[name] = entry
+        return
+    attribute, kind = _TABLES[table]
+    built = _build(kind, entry, file, where)
+    getattr(catalogue, attribute)[built.id] = built
+
+
+def _build(kind: type, entry: Mapping[str, Any], file: str, where: str) -> Any:
+    known = {item.name: item for item in fields(kind) if item.name != "file"}
+    values: dict[str, Any] = {"file": file}
+    for key, value in entry.items():
+        if key not in known:
+            raise ConfigError("unknown key", file=file, key=f"{where}.{key}", hint=_nearest(key, list(known)))
+        values[key] = _convert(str(known[key].type), value, file, f"{where}.{key}")
+        choices = _CHOICES.get((kind, key))
+        if choices is not None and value not in choices:
+            raise ConfigError(f"must be one of {', '.join(map(repr, choices))}", file=file, key=f"{where}.{key}", hint=_nearest(str(value), list(choices)))
+    for name, item in known.items():
+        if name not in values and item.default is MISSING and item.default_factory is MISSING:
+            raise ConfigError("missing key", file=file, key=f"{where}.{name}", hint=f"add {name}")
+    return kind(**values)
+
+
+def _convert(kind: str, value: Any, file: str, key: str) -> Any:
+    if kind == "Texts":
+        if isinstance(value, list) and all(isinstance(item, str) for item in value):
+            return tuple(value)
+        raise ConfigError("must be an array of strings", file=file, key=key, hint='write ["…"]')
+    if kind.startswith("tuple["):
+        if isinstance(value, list) and all(isinstance(item, Mapping) for item in value):
+            return tuple(value)
+        raise ConfigError("must be an array of tables", file=file, key=key, hint="write [[….example]]")
+    if kind.startswith("Mapping["):
+        if isinstance(value, Mapping) and all(isinstance(item, str) for item in value.values()):
+            return dict(value)
+        raise ConfigError("must be a table of strings", file=file, key=key, hint='write { name = "value" }')
+    wanted: dict[str, tuple[type, ...]] = {"str": (str,), "bool": (bool,), "int": (int,), "float": (int, float)}
+    if not isinstance(value, wanted[kind]) or (isinstance(value, bool) and kind != "bool"):
+        raise ConfigError(f"must be {kind}, not {type(value).__name__}", file=file, key=key, hint="see the shipped catalogue for the shape")
+    return value
+
+
+def _nearest(word: str, known: list[str]) -> str:
+    close = difflib.get_close_matches(word, known, n=1, cutoff=0.5)
+    return f"did you mean {close[0]!r}?" if close else f"known: {', '.join(repr(item) for item in known)}"
