@@ -6,7 +6,7 @@ __all__ = ["printable"]
 
 
 def printable(text: str) -> str:
-    """`text` with every character that does not print written as `\\xNN`, `\\uNNNN` or `\\UNNNNNNNN`.
+    r"""`text` with every character that does not print written as `\xNN`, `\uNNNN` or `\UNNNNNNNN`.
 
     That covers C0 and C1 controls (so ANSI and OSC sequences), line separators, bidirectional overrides, zero-width
     characters and lone surrogates. Text that prints comes back unchanged.

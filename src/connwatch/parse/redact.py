@@ -19,8 +19,35 @@ __all__ = ["Redactor", "challenge_of", "printable"]
 
 #: Parameters whose values are words of the protocol, not secrets (RFC 6749, 7636, 8707, OpenID Connect Core).
 _WORDS = frozenset(
-    "response_type response_mode code_challenge_method scope grant_type action prompt error display ui_locales token_type token_type_hint "
-    "approved approval_prompt access_type decision consent approve deny allow protocol version transport transporttype lang locale iss".split()
+    [
+        "response_type",
+        "response_mode",
+        "code_challenge_method",
+        "scope",
+        "grant_type",
+        "action",
+        "prompt",
+        "error",
+        "display",
+        "ui_locales",
+        "token_type",
+        "token_type_hint",
+        "approved",
+        "approval_prompt",
+        "access_type",
+        "decision",
+        "consent",
+        "approve",
+        "deny",
+        "allow",
+        "protocol",
+        "version",
+        "transport",
+        "transporttype",
+        "lang",
+        "locale",
+        "iss",
+    ]
 )
 _ADDRESSES = frozenset(("redirect_uri", "resource", "client_id", "iss", "post_logout_redirect_uri"))
 _TEXTS = frozenset(("error_description", "error_uri", "client_name"))

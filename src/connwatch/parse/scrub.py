@@ -11,9 +11,9 @@ from collections.abc import Callable
 
 from connwatch.parse.tokens import PREFIXED, token_like
 
-__all__ = ["SECRET_NAMES", "scrub"]
+__all__ = ["scrub"]
 
-SECRET_NAMES = (
+_GUARDED = (
     "code|state|nonce|token|access_token|refresh_token|id_token|subject_token|actor_token|registration_access_token|client_secret|secret|password|"
     "passwd|pwd|code_verifier|verifier|code_challenge|challenge|assertion|client_assertion|session|sessionid|session_id|session-id|mcp-session-id|"
     "sid|jsessionid|phpsessid|api_key|api-key|apikey|x-api-key|auth|ticket|otp|signature|sig|txn|txid|transaction|transaction_id|request_uri|jwt|"
@@ -26,7 +26,7 @@ _HEADER = re.compile(
 )
 _SCHEME = re.compile(r"\b(?P<scheme>bearer|basic|dpop)(?P<gap>(?:\s|%20)+)(?!\w+=\\?[\"'x])(?P<value>[A-Za-z0-9._~+/=\-]{4,})", re.IGNORECASE)
 _NAMED = re.compile(
-    rf"(?<![A-Za-z0-9])(?P<name>(?:[A-Za-z0-9]+[_-])??(?:{SECRET_NAMES}))(?P<gap>\\?[\"']?\s*(?:=|:|%3[Dd])\s*\\?[\"'`]?)"
+    rf"(?<![A-Za-z0-9])(?P<name>(?:[A-Za-z0-9]+[_-])??(?:{_GUARDED}))(?P<gap>\\?[\"']?\s*(?:=|:|%3[Dd])\s*\\?[\"'`]?)"
     r"(?P<value>[^\s\"'`&;,<>(){}\[\]\\|#%](?:[^\s\"'`&;,<>(){}\[\]\\|#%]|%[0-9A-Fa-f]{2}(?<!%26)(?<!%23))*)",
     re.IGNORECASE,
 )
