@@ -1,0 +1,217 @@
+"""What a configuration file may say, and the rules that its values obey. Must not know files, the environment or error texts.
+
+Every field's `description` is user documentation: it reaches editors through the JSON Schema, and the example file is tested to
+name every field. Unknown keys are refused, because a misspelt setting that is silently ignored is the worst kind of bug to find.
+"""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+from typing import Annotated, Any, Literal
+
+from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
+
+__all__ = [
+    "AlertSettings",
+    "CatalogueSettings",
+    "DockerSource",
+    "EngineSettings",
+    "FileSource",
+    "FormatSettings",
+    "HttpSettings",
+    "JournaldSource",
+    "Settings",
+    "SourceSettings",
+    "SshSource",
+    "StateSettings",
+    "StdinSource",
+]
+
+NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}")
+
+
+class _Table(BaseModel):
+    """A TOML table."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True, populate_by_name=True, str_strip_whitespace=True)
+
+
+class StateSettings(_Table):
+    """What survives a restart."""
+
+    path: Path = Field(Path("var/connwatch.db"), description="The file that keeps attempts and reading positions over a restart.")
+
+
+class HttpSettings(_Table):
+    """Where the page, the API and the metrics are served."""
+
+    listen: str = Field("127.0.0.1:9817", description="HOST:PORT to listen on. Beyond loopback, put a proxy with a login in front.")
+
+    @field_validator("listen")
+    @classmethod
+    def _host_and_port(cls, value: str) -> str:
+        host, colon, port = value.rpartition(":")
+        if not colon or not host or not port.isascii() or not port.isdigit() or not 0 <= int(port) <= 65535:
+            raise ValueError(f"{value!r} is not HOST:PORT, for example 127.0.0.1:9817 or [::1]:9817")
+        return value
+
+    @property
+    def host(self) -> str:
+        """The address, an IPv6 one without its brackets."""
+        return self.listen.rpartition(":")[0].strip("[]")
+
+    @property
+    def port(self) -> int:
+        """The port; 0 lets the system choose one."""
+        return int(self.listen.rpartition(":")[2])
+
+
+class _Source(_Table):
+    name: str = Field(description="Shown everywhere, and the label `source` of metrics. Letters, digits, dot, dash, underscore.")
+    format: str = Field("auto", description='The log format: "auto", a shipped format, or a name from [formats].')
+
+    @field_validator("name")
+    @classmethod
+    def _short_name(cls, value: str) -> str:
+        if NAME.fullmatch(value) is None:
+            raise ValueError("a name is 1 to 64 letters, digits, dots, dashes or underscores, and begins with a letter or digit")
+        return value
+
+
+class FileSource(_Source):
+    """A growing file, through rotation and truncation."""
+
+    kind: Literal["file"]
+    path: Path = Field(description="The file to follow.")
+
+
+class StdinSource(_Source):
+    """Standard input of the process."""
+
+    kind: Literal["stdin"]
+
+
+class DockerSource(_Source):
+    """The output of a container, through restarts and re-creation."""
+
+    kind: Literal["docker"]
+    container: str = Field(min_length=1, description="The container's name.")
+
+
+class SshSource(_Source):
+    """The output of a command on another host, by the system's ssh with its own configuration."""
+
+    kind: Literal["ssh"]
+    host: str = Field(min_length=1, description="The host as ssh knows it, for example user@host or an alias.")
+    command: str = Field(min_length=1, description="What to run there, for example: docker logs -f --timestamps nginx-proxy")
+
+
+class JournaldSource(_Source):
+    """One unit's messages in the system journal."""
+
+    kind: Literal["journald"]
+    unit: str = Field(min_length=1, description="The systemd unit, for example coda-mcp.service.")
+
+
+SourceSettings = Annotated[FileSource | StdinSource | DockerSource | SshSource | JournaldSource, Field(discriminator="kind")]
+
+
+class FormatSettings(_Table):
+    """A log format of your own: either an nginx `log_format` string, or a mapping of the fields of JSON lines or logfmt."""
+
+    log_format: str | None = Field(None, min_length=1, description="The nginx log_format string, exactly as nginx has it.")
+    json_fields: dict[str, str | list[str]] | None = Field(
+        None, alias="json", description='What the keys of a JSON line mean: time = "ts", path = ["req.url", "url"]; dots go into nested objects.'
+    )
+    logfmt: dict[str, str | list[str]] | None = Field(None, description="The same for lines of key=value pairs.")
+    role: Literal["proxy", "app"] | None = Field(None, description="Who writes it: the proxy (when a request ends) or the server (while it runs).")
+
+    @model_validator(mode="after")
+    def _exactly_one(self) -> FormatSettings:
+        given = [name for name, value in (("log_format", self.log_format), ("json", self.json_fields), ("logfmt", self.logfmt)) if value is not None]
+        if len(given) != 1:
+            raise ValueError(f"a format has exactly one of log_format, json and logfmt, this one has {' and '.join(given) or 'none'}")
+        return self
+
+    def table(self) -> dict[str, Any]:
+        """The format as a catalogue entry says it."""
+        return self.model_dump(by_alias=True, exclude_none=True)
+
+
+class AlertSettings(_Table):
+    """Who is told, and how."""
+
+    targets_file: Path | None = Field(
+        None, description="A file with one Apprise URL a line. URLs hold passwords: keep it readable by its owner only."
+    )
+
+
+class CatalogueSettings(_Table):
+    """Your own clients, formats, stage rules and diagnoses."""
+
+    dir: Path | None = Field(None, description="A directory with clients/, formats/, stages/, diagnoses/; entries replace shipped ones by id.")
+
+
+class EngineSettings(_Table):
+    """What the logs cannot tell about your deployment, and the engine's bounds."""
+
+    max_open: int = Field(10_000, ge=1, le=10_000_000, description="Most attempts kept open at once; beyond it the oldest is closed and counted.")
+    lateness_seconds: float = Field(2.0, ge=0, le=60, description="How long to wait for lines that arrive late or out of order.")
+    mcp_paths: tuple[str, ...] = Field((), description='Paths of MCP endpoints that do not look like one, for example ["/connect"].')
+    endpoints: dict[str, str] = Field({}, description='OAuth endpoints that do not look like one: "/customer/in" = "authorization".')
+    servers: dict[str, str] = Field({}, description='The server a source speaks of, where its lines name no host: coda-mcp = "mcp.example.org".')
+
+    @field_validator("mcp_paths")
+    @classmethod
+    def _paths(cls, value: tuple[str, ...]) -> tuple[str, ...]:
+        for path in value:
+            if not path.startswith("/"):
+                raise ValueError(f"{path!r} is not a path: it must begin with /")
+        return value
+
+    @field_validator("endpoints")
+    @classmethod
+    def _endpoints(cls, value: dict[str, str]) -> dict[str, str]:
+        known = ("resource_metadata", "server_metadata", "registration", "authorization", "consent", "token")
+        for path, stage in value.items():
+            if not path.startswith("/"):
+                raise ValueError(f"{path!r} is not a path: it must begin with /")
+            if stage not in known:
+                raise ValueError(f"{stage!r} is no stage of an endpoint; one of {', '.join(known)}")
+        return value
+
+
+class Settings(_Table):
+    """The whole configuration."""
+
+    state: StateSettings = StateSettings()
+    http: HttpSettings = HttpSettings()
+    sources: tuple[SourceSettings, ...] = Field((), description="What to follow; one [[sources]] block each.")
+    formats: dict[str, FormatSettings] = Field({}, description="Log formats of your own; one [formats.NAME] block each.")
+    alerts: AlertSettings = AlertSettings()
+    engine: EngineSettings = EngineSettings()
+    catalogue: CatalogueSettings = CatalogueSettings()
+
+    @field_validator("sources")
+    @classmethod
+    def _distinct(cls, value: tuple[SourceSettings, ...]) -> tuple[SourceSettings, ...]:
+        names = [source.name for source in value]
+        twice = sorted({name for name in names if names.count(name) > 1})
+        if twice:
+            raise ValueError(f"two sources are called {twice[0]!r}; every source needs a name of its own")
+        if sum(source.kind == "stdin" for source in value) > 1:
+            raise ValueError("only one source can read standard input")
+        return value
+
+    @field_validator("formats")
+    @classmethod
+    def _format_names(cls, value: dict[str, FormatSettings]) -> dict[str, FormatSettings]:
+        for name in value:
+            if NAME.fullmatch(name) is None or name == "auto":
+                raise ValueError(f"{name!r} cannot be the name of a format: use letters, digits, dots, dashes, underscores, and not auto")
+        return value
+
+    def format_tables(self) -> dict[str, dict[str, Any]]:
+        """[formats] as the catalogue's loader takes it."""
+        return {name: entry.table() for name, entry in self.formats.items()}
