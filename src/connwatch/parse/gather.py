@@ -12,7 +12,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import Literal
 
-__all__ = ["MAX_CHARS", "MAX_LINES", "Gatherer", "Message"]
+__all__ = ["MAX_CHARS", "MAX_LINES", "Gatherer", "Message", "shape_of"]
 
 MAX_LINES = 200
 MAX_CHARS = 65_536
@@ -53,6 +53,7 @@ class Gatherer:
 
     @property
     def is_open(self) -> bool:
+        """Whether a message is being gathered."""
         return self._message is not None
 
     def open(self, message: Message, shape: Shape) -> None:
