@@ -118,25 +118,32 @@ SourceSettings = Annotated[FileSource | StdinSource | DockerSource | SshSource |
 
 
 class FormatSettings(_Table):
-    """A log format of your own: either an nginx `log_format` string, or a mapping of the fields of JSON lines or logfmt."""
+    """A log format of your own: an nginx `log_format` string, or what the fields of JSON lines or key=value lines mean.
 
+    The parts of a field map are checked where they are compiled, so that a catalogue file and a configuration file obey one rule.
+    """
+
+    kind: Literal["nginx", "json", "logfmt"] = Field("nginx", description='"nginx" with a log_format; "json" or "logfmt" with fields.')
     log_format: str | None = Field(None, min_length=1, description="The nginx log_format string, exactly as nginx has it.")
-    json_fields: dict[str, str | list[str]] | None = Field(
-        None, alias="json", description='What the keys of a JSON line mean: time = "ts", path = ["req.url", "url"]; dots go into nested objects.'
-    )
-    logfmt: dict[str, str | list[str]] | None = Field(None, description="The same for lines of key=value pairs.")
     role: Literal["proxy", "app"] | None = Field(None, description="Who writes it: the proxy (when a request ends) or the server (while it runs).")
+    fields: dict[str, Any] | None = Field(
+        None, description='What the fields of a line mean: method = "req.method", target = ["req.url", "url"]; dots go into nested objects.'
+    )
+    keys: dict[str, Any] | None = Field(None, description='Fields that tie lines together: session_id = "sid", client_id = "client".')
+    when: dict[str, Any] | None = Field(None, description='Which lines are of this format: has = ["req"], equals = { logger = "http" }.')
+    begins: bool | None = Field(None, description="Whether the line is written when a request begins, so that it has no status.")
 
     @model_validator(mode="after")
-    def _exactly_one(self) -> FormatSettings:
-        given = [name for name, value in (("log_format", self.log_format), ("json", self.json_fields), ("logfmt", self.logfmt)) if value is not None]
-        if len(given) != 1:
-            raise ValueError(f"a format has exactly one of log_format, json and logfmt, this one has {' and '.join(given) or 'none'}")
+    def _one_kind(self) -> FormatSettings:
+        if self.kind == "nginx" and self.log_format is None:
+            raise ValueError('a format needs log_format, or kind = "json" or "logfmt" with fields')
+        if self.kind != "nginx" and (self.log_format is not None or not self.fields):
+            raise ValueError(f"a format of kind {self.kind} has fields, and no log_format")
         return self
 
     def table(self) -> dict[str, Any]:
         """The format as a catalogue entry says it."""
-        return self.model_dump(by_alias=True, exclude_none=True)
+        return self.model_dump(exclude_none=True)
 
 
 class AlertSettings(_Table):

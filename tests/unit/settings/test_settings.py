@@ -16,6 +16,8 @@ from connwatch.settings import models
 from connwatch.settings.problems import SettingsError
 from connwatch.settings.settings import load_settings, schema
 
+STAGES = "resource_metadata, server_metadata, registration, authorization, consent, token"
+NO_SUCH_ENTRY = "the list has 1 entries, and '7' is none of them (count from 0, and only over what the file holds)"
 EXAMPLE = Path(__file__).parents[3] / "config" / "connwatch.toml"
 
 
@@ -90,16 +92,14 @@ def test_the_example_names_every_setting_and_every_setting_is_described() -> Non
             ["sources: only one source can read standard input"],
         ),
         ('[formats.mine]\nlog_fromat = "$host"', ['formats.mine.log_fromat: unknown key (did you mean "log_format"?)']),
-        ("[formats.mine]", ["formats.mine: a format has exactly one of log_format, json and logfmt, this one has none"]),
+        ("[formats.mine]", ['formats.mine: a format needs log_format, or kind = "json" or "logfmt" with fields']),
+        ('[formats.mine]\nkind = "json"\nlog_format = "x"', ["formats.mine: a format of kind json has fields, and no log_format"]),
         ('[engine]\nmax_open = "many"', ["engine.max_open: must be a whole number (it is 'many' now)"]),
         ("[engine]\nmax_open = 0", ["engine.max_open: input should be greater than or equal to 1 (it is 0 now)"]),
         ('[engine]\nmcp_paths = ["mcp"]', ["engine.mcp_paths: 'mcp' is not a path: it must begin with /"]),
         (
             '[engine.endpoints]\n"/in" = "tokn"',
-            [
-                "engine.endpoints: 'tokn' is no stage of an endpoint; "
-                "one of resource_metadata, server_metadata, registration, authorization, consent, token"
-            ],
+            [f"engine.endpoints: 'tokn' is no stage of an endpoint; one of {STAGES}"],
         ),
         ("[http\n", ["not valid TOML: Expected ']' at the end of a table declaration (at line 1, column 6) (correct the syntax there)"]),
     ],
@@ -159,8 +159,7 @@ class TestEnvironment:
             ("CONNWATCH_HTTP__", "x", "environment: CONNWATCH_HTTP__: is no setting (tables and keys are joined by two underscores)"),
             (
                 "CONNWATCH_SOURCES__7__PATH", "x",
-                "environment: CONNWATCH_SOURCES__7__PATH: the list has 1 entries, and '7' is none of them "
-                "(count from 0, and only over what the file holds)",
+                f"environment: CONNWATCH_SOURCES__7__PATH: {NO_SUCH_ENTRY}",
             ),
             (
                 "CONNWATCH_HTTP__LISTEN__X", "x",
@@ -180,4 +179,4 @@ def test_the_schema_is_json_and_knows_every_table() -> None:
     written: dict[str, Any] = json.loads(json.dumps(schema()))
     assert set(written["properties"]) == set(models.Settings.model_fields)
     assert written["additionalProperties"] is False
-    assert "json" in written["$defs"]["FormatSettings"]["properties"]
+    assert "log_format" in written["$defs"]["FormatSettings"]["properties"]
