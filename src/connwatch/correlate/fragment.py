@@ -1,0 +1,125 @@
+"""A fragment: events that are tied together, and what they show about the client that made them.
+
+Fragments are the unit of the store; links between fragments are what the solver decides. A fragment keeps the
+features of its three legs apart (MCP client, OAuth client, browser), because one attempt shows several agents and
+addresses, and like must be compared with like. Nothing here scores anything.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+from connwatch.correlate.kinds import kind_of, leg_of
+from connwatch.model.event import Event, Link
+
+__all__ = ["Fragment", "Member"]
+
+SILENT_AGENTS = frozenset({"", "-"})
+
+
+@dataclass(slots=True)
+class Member:
+    """An event inside a fragment: its kind, and how surely it is tied to the one before it."""
+
+    event: Event
+    kind: str
+    link: Link
+
+
+@dataclass(slots=True)
+class Fragment:
+    """Events of one client in order of start. `start` and `end` are seconds since the epoch."""
+
+    members: list[Member]
+    start: float
+    end: float
+    agents: dict[str, str] = field(default_factory=dict)  # leg -> agent last named there
+    addresses: dict[str, list[str]] = field(default_factory=dict)  # leg -> addresses, newest last
+    upstreams: dict[str, str] = field(default_factory=dict)
+    client: str | None = None  # family named by an agent or a redirect URI
+    redirect_client: str | None = None  # family named by the redirect URI alone
+    hosts: set[str] = field(default_factory=set)
+
+    @classmethod
+    def of(cls, event: Event) -> Fragment:
+        """The fragment of a single event."""
+        fragment = cls([], event.started_at, event.at)
+        fragment.add(event, "exact")
+        return fragment
+
+    @property
+    def head(self) -> Member:
+        return self.members[0]
+
+    @property
+    def before_tail(self) -> str:
+        """The kind of the step before the last one, "^" where the last one is known to be the first, "" where unknown."""
+        if len(self.members) > 1:
+            return self.members[-2].kind
+        return ""
+
+    @property
+    def tail(self) -> Member:
+        return self.members[-1]
+
+    def add(self, event: Event, link: Link) -> None:
+        """Tie one more event to the fragment; the caller keeps time order with `sort` where it adds out of order."""
+        kind = kind_of(event)
+        self.members.append(Member(event, kind, link))
+        self._notice(event, leg_of(kind))
+
+    def _notice(self, event: Event, leg: str) -> None:
+        if event.started_at < self.start:
+            self.start = event.started_at
+        if event.at > self.end:
+            self.end = event.at
+        if event.actor == "browser":
+            leg = "browser"
+        elif leg == "browser" and event.actor == "backend":
+            leg = "oauth"
+        if event.agent is not None:
+            self.agents.setdefault(leg, event.agent or "-")
+        if event.address:
+            seen = self.addresses.setdefault(leg, [])
+            if event.address in seen:
+                seen.remove(event.address)
+            seen.append(event.address)
+        if event.upstream and event.upstream != "-":
+            self.upstreams.setdefault(leg, event.upstream)
+        if event.client is not None:
+            if event.redirect_host is not None:
+                self.redirect_client = self.redirect_client or event.client
+            self.client = self.client or event.client
+        if event.host:
+            self.hosts.add(event.host)
+
+    def merge(self, other: Fragment, link: Link) -> None:
+        """Take the members of `other`. The link of its first member becomes `link`; the rest keep theirs."""
+        mine = {id(m) for m in self.members}
+        first = other.members[0]
+        first.link = weaker(first.link, link)
+        self.members.extend(m for m in other.members if id(m) not in mine)
+        self.members.sort(key=lambda m: (m.event.started_at, m.event.at, m.event.serial))
+        self.start = min(self.start, other.start)
+        self.end = max(self.end, other.end)
+        for leg, agent in other.agents.items():
+            self.agents.setdefault(leg, agent)
+        for leg, upstream in other.upstreams.items():
+            self.upstreams.setdefault(leg, upstream)
+        for leg, addresses in other.addresses.items():
+            seen = self.addresses.setdefault(leg, [])
+            for address in addresses:
+                if address in seen:
+                    seen.remove(address)
+                seen.append(address)
+        self.client = self.client or other.client
+        self.redirect_client = self.redirect_client or other.redirect_client
+        self.hosts |= other.hosts
+
+
+_STRENGTH: dict[Link, int] = {"exact": 2, "inferred": 1, "ambiguous": 0}
+
+
+def weaker(one: Link, other: Link) -> Link:
+    """The weaker of two links."""
+    return one if _STRENGTH[one] <= _STRENGTH[other] else other

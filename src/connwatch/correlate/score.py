@@ -1,0 +1,224 @@
+"""How believable it is that one fragment is the next thing the client of another did, in nats.
+
+A log likelihood ratio against "the first client had finished, and this is a new attempt". Every term is a ratio of what linked steps
+look like to what any two steps of this log look like; a term without information is 0. Pure.
+"""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+
+from connwatch.correlate.fragment import Fragment, Member
+from connwatch.correlate.kinds import KINDS, can_begin, leg_of
+from connwatch.correlate.learn import Habits, network_of
+from connwatch.correlate.tables import Tables
+from connwatch.model.event import Event
+
+__all__ = ["IMPOSSIBLE", "Scorer"]
+
+IMPOSSIBLE = -50.0
+_STREAM_SLACK = 0.05  # seconds a step may seem to start before the one it follows has ended
+# Gaps that follow no habit: (share, mean seconds) of a retry or a busy moment, and of a person or a pause.
+_MACHINE = (0.15, 0.5, 0.03, 30.0)
+_SESSION = (0.25, 1.0, 0.15, 30.0)
+_PERSON = (0.3, 2.0, 0.4, 60.0)
+_SLACK = {
+    ("session", "session"): _SESSION,
+    ("session", "session-"): _SESSION,
+    ("session-", "session"): _SESSION,
+    ("session-", "session-"): _SESSION,
+    ("session", "token"): _SESSION,
+    ("session", "start"): _SESSION,
+    ("token", "session"): _SESSION,
+    ("broken", "broken"): (0.4, 1.0, 0.1, 30.0),
+    ("start", "start"): (0.4, 1.0, 0.1, 30.0),
+    ("register", "browser"): _PERSON,
+    ("metadata", "browser"): _PERSON,
+    ("start", "browser"): _PERSON,
+    ("browser", "browser"): _PERSON,
+    ("browser", "broken"): _PERSON,
+    ("browser", "token"): (0.25, 1.0, 0.1, 30.0),
+}
+_REPEAT = 0.35  # P(the same refused request again | one refused)
+_REFUSED = frozenset({"moved", "down", "mcp-", "forbidden", "stream-", "challenge"})
+_VENDOR_AGREES = 0.7  # an agent and a redirect URI that name the same vendor
+_VENDOR_CONFLICT = -6.0
+_OTHER_HOST = -3.0
+_OWN_PRIOR = 6.0  # how many links of this log the shipped order is worth
+_TWO_PRIOR = 3.0  # how many observations one step of context is worth against two
+_LOG6 = math.log(6.0)
+_SIDE_STEP = -1.0  # nats at least, for a step that the usual order does not know
+_LIMIT = 5.0  # no single feature may decide alone
+
+
+@dataclass(slots=True)
+class Scorer:
+    """Scores pairs of fragments with the shipped tables and the habits of this window."""
+
+    tables: Tables
+    habits: Habits
+
+    def link(self, one: Fragment, two: Fragment) -> float:
+        """Nats for "`two` continues `one`"; IMPOSSIBLE where time or vendor forbid it."""
+        gap = two.start - one.end
+        if gap < -_STREAM_SLACK:
+            return IMPOSSIBLE
+        score = self._step(one.before_tail, one.tail, two.head, gap)
+        if score < -12.0:
+            return IMPOSSIBLE
+        return score + self.likeness(one, two)
+
+    def insertion(self, group: Fragment, two: Fragment, *, floor: bool) -> float:
+        """Nats for "`two` is a side step of `group`", judged by the member of `group` that it would follow."""
+        position = -1
+        for index, member in enumerate(group.members):
+            if member.event.started_at <= two.start + _STREAM_SLACK:
+                position = index
+        if position < 0:
+            return IMPOSSIBLE
+        earlier = group.members[position - 1].kind if position else ""
+        before = group.members[position]
+        score = self._step(earlier, before, two.head, two.start - before.event.at)
+        return (max(score, _SIDE_STEP) if floor else score) + self.likeness(group, two)
+
+    def _step(self, earlier: str, one: Member, two: Member, gap: float) -> float:
+        before, after = one.kind, two.kind
+        order = self._order(earlier, before, after)
+        if before == after and before in _REFUSED and _repeats(one.event, two.event):
+            order = max(order, math.log(_REPEAT / self.tables.p_end(before)))
+        if order < -9.0:
+            return IMPOSSIBLE
+        begin = self.tables.log_begin(after) if can_begin(after) else -7.0
+        return order + self._pace(earlier, before, after, max(gap, 0.0005)) - math.log(self.habits.start_rate) - begin
+
+    def _order(self, earlier: str, before: str, after: str) -> float:
+        """log P(after | what came before) - log P(nothing came): shipped counts, this log's own, and two steps of context where known."""
+        tables, habits = self.tables, self.habits
+        p = tables.p_next(before, after)
+        own = habits.follows.get(before)
+        if own is not None:
+            n = own.total()
+            p = (own[after] + _OWN_PRIOR * p) / (n + _OWN_PRIOR)
+        if earlier:
+            shipped = tables.follows_two.get(f"{earlier} {before}")
+            if shipped is not None:
+                p = (shipped.get(after, 0.0) + _TWO_PRIOR * p) / (sum(shipped.values()) + _TWO_PRIOR)
+            mine = habits.follows_two.get((earlier, before))
+            if mine is not None:
+                p = (mine[after] + _OWN_PRIOR * p) / (mine.total() + _OWN_PRIOR)
+        return math.log(p) - math.log(tables.p_end(before))
+
+    def _pace(self, earlier: str, before: str, after: str, gap: float) -> float:
+        """log density of the gap: a gamma of shape 4 around the habit (log-concave on purpose), over two exponentials for what follows no habit."""
+        typical = self.habits.typical(earlier, before, after, self.tables)
+        theta = typical / 3.672
+        density = math.exp(3.0 * math.log(gap) - gap / theta - 4.0 * math.log(theta) - _LOG6) if gap < 40 * theta else 0.0
+        short, short_mean, long, long_mean = _SLACK.get((_group(before), _group(after)), _MACHINE)
+        density *= 1.0 - short - long
+        density += short / short_mean * math.exp(-gap / short_mean) if gap < 30 * short_mean else 0.0
+        density += long / long_mean * math.exp(-gap / long_mean) if gap < 30 * long_mean else 1e-9
+        return math.log(density + 1e-12)
+
+    @staticmethod
+    def is_pause(before: str, after: str) -> bool:
+        """Whether a person, or a client at leisure, stands between the two steps: such links are believed last."""
+        return _SLACK.get((_group(before), _group(after))) is _PERSON and after not in ("page", "other")
+
+    def likeness(self, one: Fragment, two: Fragment) -> float:
+        """Nats from what the two show of their client: agents, addresses, vendors, hosts, upstreams."""
+        return self._agents(one, two) + self._addresses(one, two) + self._vendors(one, two) + self._places(one, two)
+
+    def _agents(self, one: Fragment, two: Fragment) -> float:
+        total = 0.0
+        compared = False
+        for leg in ("mcp", "oauth", "browser"):
+            mine, theirs = one.agents.get(leg), two.agents.get(leg)
+            if mine is not None and theirs is not None:
+                compared = True
+                total += _ratio(mine == theirs, self.habits.same_agent, self.habits.agent_share.get(mine, 0.1))
+        if not compared:
+            if "mcp" in one.agents and "oauth" in two.agents:
+                total = self._two_programs(one.agents["mcp"], two.agents["oauth"])
+            elif "oauth" in one.agents and "mcp" in two.agents:
+                total = self._two_programs(two.agents["mcp"], one.agents["oauth"])
+        return max(-_LIMIT, min(total, _LIMIT))
+
+    def _two_programs(self, mcp: str, oauth: str) -> float:
+        """The MCP leg and the OAuth leg of one client may name different agents; which go together is learnt from this log."""
+        prior = 0.55 if mcp == oauth else 0.3 if oauth == "-" else 0.05
+        known = self.habits.spoke.get(mcp)
+        p = prior
+        if known is not None:
+            p = (known[oauth] + 2.0 * prior) / (known.total() + 2.0)
+        return math.log(p / max(self.habits.agent_share.get(oauth, 0.1), 0.01))
+
+    def _addresses(self, one: Fragment, two: Fragment) -> float:
+        legs_one = "browser" if leg_of(one.tail.kind) == "browser" else "backend"
+        legs_two = "browser" if leg_of(two.head.kind) == "browser" else "backend"
+        total = 0.0
+        for side in ("backend", "browser"):
+            mine, theirs = _of_side(one, side), _of_side(two, side)
+            if mine and theirs:
+                total += self._compare(mine, theirs, "own")
+        if total == 0.0 and legs_one != legs_two:
+            mine, theirs = _of_side(one, legs_one), _of_side(two, legs_two)
+            if mine and theirs:
+                total += self._compare(mine, theirs, "cross")
+        return max(-_LIMIT, min(total, _LIMIT))
+
+    def _compare(self, mine: list[str], theirs: list[str], pair: str) -> float:
+        habits = self.habits
+        here = mine[-1]
+        share = habits.address_share.get(here, 0.05)
+        if any(a in mine for a in theirs):
+            return math.log(max(habits.same_address[pair], 0.02) / max(share, 0.005)) if share < 0.999 else 0.0
+        different = math.log((1.0 - min(habits.same_address[pair], 0.98)) / (1.0 - min(share, 0.98)))
+        near_share = habits.network_share.get(network_of(here), 0.1)
+        if any(network_of(a) == network_of(b) for a in theirs for b in mine):
+            return different + math.log(max(habits.same_network[pair], 0.02) / max(near_share, 0.02)) * 0.5
+        return different + math.log((1.0 - min(habits.same_network[pair], 0.95)) / (1.0 - min(near_share, 0.95))) * 0.5
+
+    @staticmethod
+    def _vendors(one: Fragment, two: Fragment) -> float:
+        if one.client is None or two.client is None:
+            return 0.0
+        if one.client == two.client:
+            return _VENDOR_AGREES if (one.redirect_client is None) != (two.redirect_client is None) else 0.0
+        if one.redirect_client is not None or two.redirect_client is not None:
+            return _VENDOR_CONFLICT
+        return -2.0
+
+    def _places(self, one: Fragment, two: Fragment) -> float:
+        total = 0.0
+        if one.hosts and two.hosts and not one.hosts & two.hosts:
+            total += _OTHER_HOST
+        for leg in ("mcp", "oauth", "browser"):
+            mine, theirs = one.upstreams.get(leg), two.upstreams.get(leg)
+            if mine is not None and theirs is not None:
+                total += _ratio(mine == theirs, self.habits.same_upstream, self.habits.upstream_share.get(mine, 0.1))
+                break
+        return max(-_LIMIT, min(total, _LIMIT))
+
+
+def _ratio(same: bool, p_same: float, share: float) -> float:
+    """log ratio of "linked" to "unrelated" for a feature that is equal or not; 0 where everybody shares it."""
+    share = min(max(share, 0.005), 1.0)
+    if same:
+        return math.log(max(p_same, share) / share)
+    return math.log((1.0 - min(p_same, 0.98)) / max(1.0 - share, 0.02))
+
+
+def _of_side(fragment: Fragment, side: str) -> list[str]:
+    if side == "browser":
+        return fragment.addresses.get("browser", [])
+    return fragment.addresses.get("mcp", []) + [a for a in fragment.addresses.get("oauth", []) if a not in fragment.addresses.get("mcp", [])]
+
+
+def _group(kind: str) -> str:
+    return KINDS[kind][0]
+
+
+def _repeats(a: Event, b: Event) -> bool:
+    """The very same request, answered the same: a client that tries again, or follows a redirect to where it was."""
+    return a.method == b.method and a.path == b.path and a.status == b.status and a.agent == b.agent and a.address == b.address
