@@ -1,0 +1,81 @@
+"""Standard input, as in `docker logs -f nginx-proxy 2>&1 | connwatch tail -`. Best effort: a pipe cannot be resumed.
+
+Pipes, sockets and terminals wake the event loop; a redirected file is simply read. No thread, so nothing outlives cancellation.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import sys
+import time
+from collections.abc import AsyncGenerator, Callable, Mapping
+
+from connwatch.sources.source import Batch, SourceStatus
+
+__all__ = ["StdinSource"]
+
+BLOCK = 128 * 1024
+QUIET_SECONDS = 1.0
+"""A pipe does not say whether more is on its way: after so long without a byte it counts as caught up."""
+BACKLOG_SECONDS = 10.0
+"""A pipe that never falls silent counts as past its backlog after this long."""
+
+
+class StdinSource:
+    """Reads a descriptor until it is closed. `quiet_seconds`: see QUIET_SECONDS."""
+
+    def __init__(
+        self,
+        name: str = "-",
+        *,
+        format: str = "auto",  # noqa: A002 - the word of the configuration
+        fd: int | None = None,
+        quiet_seconds: float = QUIET_SECONDS,
+        now: Callable[[], float] = time.time,
+    ) -> None:
+        self.name, self.format = name, format
+        self.status = SourceStatus()
+        self._fd = fd
+        self._quiet, self._now = quiet_seconds, now
+        self._backlog_until: float | None = None
+
+    async def stream(self, after: Mapping[str, str]) -> AsyncGenerator[Batch, None]:  # noqa: ARG002 - a pipe has no way back
+        """See Source."""
+        fd = sys.stdin.fileno() if self._fd is None else self._fd
+        ready = asyncio.Event()
+        loop = asyncio.get_running_loop()
+        self._backlog_until = time.monotonic() + BACKLOG_SECONDS
+        try:
+            loop.add_reader(fd, ready.set)
+        except PermissionError:  # epoll takes no regular files
+            while data := os.read(fd, BLOCK):
+                yield self._batch(data)
+                await asyncio.sleep(0)
+            return
+        try:
+            caught_up = False
+            while True:
+                try:
+                    async with asyncio.timeout(None if caught_up else self._quiet):
+                        await ready.wait()
+                except TimeoutError:
+                    caught_up = True
+                    self._backlog_until = None
+                    yield Batch(self.name, b"", self._now(), "live")
+                    continue
+                data = os.read(fd, BLOCK)
+                if not data:
+                    return
+                ready.clear()
+                caught_up = False
+                yield self._batch(data)
+        finally:
+            loop.remove_reader(fd)
+
+    def _batch(self, data: bytes) -> Batch:
+        self.status.bytes += len(data)
+        self.status.last_read_at = self._now()
+        if self._backlog_until is not None and time.monotonic() > self._backlog_until:
+            self._backlog_until = None
+        return Batch(self.name, data, self._now() if self._backlog_until is None else None, "catching_up")

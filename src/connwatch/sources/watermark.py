@@ -1,0 +1,87 @@
+"""How far the past has been seen, over all sources: the time behind which silence is evidence. Pure; time is an argument.
+
+* A live stream has been seen up to now minus the lateness, whether or not lines came.
+* A stream that is catching up has been seen up to the newest stamp it gave.
+* A stream that is down has been seen up to where it fell silent.
+
+The watermark is the least of these and never goes back. A stream that is not live holds it, but `hold_max` seconds of waiting at most;
+after that it is deaf: time goes on without it, and `deaf` names it.
+"""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+
+from connwatch.sources.source import EVERY_STREAM, State
+
+__all__ = ["HOLD_MAX", "Watermark"]
+
+HOLD_MAX = 60.0
+
+
+@dataclass(slots=True)
+class _Seen:
+    state: State
+    since: float  # when it left the live state
+    frontier: float | None = None
+    heard_at: float = -math.inf  # when it was last live or gave something
+
+
+class Watermark:
+    """One per engine. `lateness` in seconds."""
+
+    def __init__(self, lateness: float, hold_max: float = HOLD_MAX) -> None:
+        self._lateness, self._hold_max = lateness, hold_max
+        self._seen: dict[tuple[str, str], _Seen] = {}
+        self._value = -math.inf
+
+    def expect(self, source: str, now: float) -> None:
+        """A source has been configured and has not spoken yet."""
+        self._seen[source, EVERY_STREAM] = _Seen("down", now)
+
+    def heard(self, source: str, stream: str, state: State, frontier: float | None, now: float) -> None:
+        """A batch was taken: the stream's state after it, and the newest stamp it has given so far (None: it gives no stamps)."""
+        if stream == EVERY_STREAM:
+            for key, one in self._seen.items():
+                if key[0] == source:
+                    self._turn(one, state, now)
+            return
+        self._seen.pop((source, EVERY_STREAM), None)
+        one = self._seen.setdefault((source, stream), _Seen(state, now))
+        self._turn(one, state, now)
+        one.frontier, one.heard_at = frontier, now
+
+    def _turn(self, one: _Seen, state: State, now: float) -> None:
+        if one.state == "live":
+            one.heard_at = now
+        if one.state != state:
+            one.since = now
+        one.state = state
+
+    def value(self, now: float) -> float:
+        """The watermark, in seconds since the epoch; minus infinity while nothing is known."""
+        reach = [self._reach(one, now) for one in self._seen.values() if one.state != "ended"]
+        if reach:
+            self._value = max(self._value, min(reach))
+        return self._value
+
+    def _reach(self, one: _Seen, now: float) -> float:
+        live = now - self._lateness
+        if one.state == "live":
+            return live
+        if one.state == "catching_up":
+            if one.frontier is not None:
+                return min(one.frontier - self._lateness, live)
+            return live if now - one.since > self._hold_max else -math.inf
+        if now - one.since > self._hold_max:
+            return live
+        return min(live, one.heard_at - self._lateness)
+
+    def deaf(self, now: float) -> list[str]:
+        """Sources that have been silent for longer than they may hold the time."""
+        return sorted({key[0] for key, one in self._seen.items() if one.state == "down" and now - one.since > self._hold_max})
+
+    def caught_up(self) -> bool:
+        """Whether no stream is still reading a backlog."""
+        return all(one.state != "catching_up" for one in self._seen.values())

@@ -1,0 +1,325 @@
+"""What can be done to a growing file, and what a reader of it must still get: every line once, and never two lines as one."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from connwatch.model.errors import SourceError
+from connwatch.sources.follower import BLOCK, DRAIN_SECONDS, MAX_LINE, MISSING_SECONDS, Follower
+
+
+@pytest.fixture
+def log(tmp_path: Path) -> Path:
+    return tmp_path / "access.log"
+
+
+def append(path: Path, text: str) -> None:
+    with path.open("a") as file:
+        file.write(text)
+
+
+def everything(follower: Follower, now: float = 0.0) -> list[str]:
+    data = b""
+    while (piece := follower.read(now)) is not None:
+        data += piece.data
+    return data.decode().splitlines()
+
+
+def last_cursor(follower: Follower) -> str:
+    cursor = ""
+    while (piece := follower.read(0.0)) is not None:
+        cursor = piece.cursor
+    return cursor
+
+
+def test_lines_come_as_they_are_written(log: Path) -> None:
+    append(log, "one\ntwo\n")
+    follower = Follower(str(log))
+    assert everything(follower) == ["one", "two"]
+    append(log, "three\n")
+    assert everything(follower) == ["three"]
+
+
+def test_a_file_that_does_not_exist_yet_is_waited_for(log: Path) -> None:
+    follower = Follower(str(log), at_end=True)
+    assert everything(follower) == []
+    assert not follower.attached
+    assert "does not exist" in follower.note
+    append(log, "one\n")
+    follower._at_end = False
+    assert everything(follower) == ["one"]
+    assert follower.note == ""
+
+
+def test_the_start_at_the_end_keeps_a_line_that_is_half_written(log: Path) -> None:
+    append(log, "old\nhalf")
+    follower = Follower(str(log), at_end=True)
+    assert everything(follower) == []
+    append(log, " line\nnew\n")
+    assert everything(follower) == ["half line", "new"]
+
+
+def test_a_partial_line_waits_for_its_end(log: Path) -> None:
+    append(log, "one\ntw")
+    follower = Follower(str(log))
+    assert everything(follower) == ["one"]
+    append(log, "o\n")
+    assert everything(follower) == ["two"]
+
+
+def test_rename_rotation_loses_nothing_of_either_file(log: Path) -> None:
+    append(log, "1\n")
+    follower = Follower(str(log))
+    assert everything(follower) == ["1"]
+    append(log, "2\n")
+    log.rename(log.with_suffix(".1"))
+    append(log, "4\n")
+    append(log.with_suffix(".1"), "3\n")  # the server had not reopened yet
+    assert everything(follower) == ["2", "3", "4"]
+    append(log.with_suffix(".1"), "5, late\n")
+    append(log, "6\n")
+    assert everything(follower) == ["5, late", "6"]
+    assert follower.reopened == {"rotated": 1}
+
+
+def test_the_old_generation_is_let_go_of_and_its_last_piece_is_a_line(log: Path) -> None:
+    append(log, "1\nunfinished")
+    follower = Follower(str(log))
+    assert everything(follower) == ["1"]
+    log.rename(log.with_suffix(".1"))
+    append(log, "2\n")
+    assert everything(follower) == ["2"]
+    assert everything(follower, DRAIN_SECONDS + 1) == ["unfinished"]
+    append(log.with_suffix(".1"), "nobody reads this\n")
+    assert everything(follower, DRAIN_SECONDS + 2) == []
+
+
+def test_copy_and_truncate(log: Path) -> None:
+    append(log, "1\n2\nhal")
+    follower = Follower(str(log))
+    assert everything(follower) == ["1", "2"]
+    os.truncate(log, 0)
+    append(log, "3\n")
+    assert everything(follower) == ["hal", "3"]
+    assert follower.reopened == {"truncated": 1}
+
+
+def test_truncated_and_grown_beyond_the_old_end_is_noticed_by_the_first_bytes(log: Path) -> None:
+    append(log, "1 first generation\n")
+    follower = Follower(str(log))
+    everything(follower)
+    log.write_text("2 second generation, longer than the first\n3\n")
+    assert everything(follower) == ["2 second generation, longer than the first", "3"]
+
+
+def test_a_writer_that_does_not_append_leaves_a_hole_that_is_skipped(log: Path) -> None:
+    with log.open("w") as writer:
+        writer.write("x" * 100_000 + "\n")
+        writer.flush()
+        follower = Follower(str(log))
+        assert len(everything(follower)) == 1
+        os.truncate(log, 0)
+        writer.write("after\n")
+        writer.flush()
+        assert everything(follower) == ["after"]
+
+
+def test_delete_and_create_again(log: Path) -> None:
+    append(log, "1\n")
+    follower = Follower(str(log))
+    with log.open("a") as writer:
+        everything(follower)
+        log.unlink()
+        assert everything(follower) == []
+        assert "deleted" in follower.note
+        writer.write("2, into the deleted file\n")
+        writer.flush()
+        assert everything(follower) == ["2, into the deleted file"]
+    append(log, "3\n")
+    assert everything(follower) == ["3"]
+    assert follower.note == ""
+
+
+def test_a_deleted_file_is_not_kept_open_for_ever(log: Path) -> None:
+    append(log, "1\n")
+    follower = Follower(str(log))
+    everything(follower)
+    log.unlink()
+    everything(follower, 0.0)
+    everything(follower, MISSING_SECONDS + 1)
+    assert not follower.attached
+    assert follower.gone
+
+
+@pytest.mark.skipif(os.geteuid() == 0, reason="root may read everything")
+def test_permission_lost_and_restored(log: Path) -> None:
+    append(log, "1\n")
+    log.chmod(0)
+    follower = Follower(str(log))
+    assert everything(follower) == []
+    assert "no permission" in follower.note
+    log.chmod(0o600)
+    assert everything(follower) == ["1"]
+
+
+def test_permission_errors_are_waited_out(log: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    append(log, "1\n")
+    follower = Follower(str(log))
+    real, refused = os.open, True
+
+    def guarded(path: str, flags: int) -> int:
+        if refused:
+            raise PermissionError(13, "Permission denied")
+        return real(path, flags)
+
+    monkeypatch.setattr(os, "open", guarded)
+    assert everything(follower) == []
+    assert "no permission" in follower.note
+    refused = False
+    assert everything(follower) == ["1"]
+
+
+def test_what_is_not_a_file_is_refused_for_good(tmp_path: Path) -> None:
+    os.mkfifo(tmp_path / "pipe")
+    for name in (".", "pipe"):
+        with pytest.raises(SourceError, match="not a regular file") as caught:
+            Follower(str(tmp_path / name)).read(0.0)
+        assert not caught.value.transient
+
+
+def test_a_line_without_end_is_cut_and_memory_stays_bounded(log: Path) -> None:
+    append(log, "a\n" + "b" * (3 * MAX_LINE) + "\nc\n")
+    follower = Follower(str(log))
+    lines = everything(follower)
+    assert [lines[0], lines[2]] == ["a", "c"]
+    assert MAX_LINE <= len(lines[1]) <= MAX_LINE + BLOCK
+
+
+def test_a_cursor_goes_on_where_it_stood(log: Path) -> None:
+    append(log, "1\n2\nhal")
+    cursor = last_cursor(Follower(str(log)))
+    append(log, "f\n3\n")
+    assert everything(Follower(str(log), cursor=cursor)) == ["half", "3"]
+
+
+def test_a_cursor_survives_rename_and_copy_while_nobody_read(log: Path) -> None:
+    append(log, "1 a\n2\n")
+    cursor = last_cursor(Follower(str(log)))
+    append(log, "3\n")
+    log.rename(log.with_suffix(".log.1"))
+    append(log, "4 b\n")
+    assert everything(Follower(str(log), cursor=cursor)) == ["3", "4 b"]
+
+
+def test_a_cursor_taken_while_the_old_file_drains_covers_both(log: Path) -> None:
+    append(log, "1 a\n")
+    follower = Follower(str(log))
+    everything(follower)
+    log.rename(log.with_suffix(".log.1"))
+    append(log, "2 b\n")
+    cursor = last_cursor(follower)
+    append(log.with_suffix(".log.1"), "3 late\n")
+    append(log, "4\n")
+    assert everything(Follower(str(log), cursor=cursor)) == ["3 late", "4"]
+
+
+def test_what_a_cursor_cannot_find_is_a_gap_and_not_a_silence(log: Path) -> None:
+    append(log, "1 a\n")
+    cursor = last_cursor(Follower(str(log)))
+    log.write_text("2 b\n")
+    follower = Follower(str(log), cursor=cursor)
+    assert everything(follower) == ["2 b"]
+    assert follower.gaps == {"rotated-away": 1}
+
+
+@pytest.mark.parametrize("cursor", ["", "nonsense", "{}", '{"files": [{"head": "zz", "offset": 1}]}', "[]"])
+def test_a_damaged_cursor_reads_from_the_beginning(log: Path, cursor: str) -> None:
+    append(log, "1\n")
+    follower = Follower(str(log), cursor=cursor)
+    assert everything(follower) == ["1"]
+    assert follower.gaps == {"cursor": 1}
+
+
+ACTIONS = st.lists(st.sampled_from(["line", "line", "half", "rename", "truncate", "delete", "read", "restart", "late"]), max_size=40)
+
+
+@settings(max_examples=300, deadline=None)
+@given(ACTIONS)
+def test_whatever_happens_lines_come_in_order_at_most_once_and_only_truncation_may_lose(
+    tmp_path_factory: pytest.TempPathFactory, actions: list[str]
+) -> None:
+    """Numbered lines. Written before the last truncation and unread: may be lost. Everything else must come, once, whole."""
+    folder = tmp_path_factory.mktemp("follow")
+    path = folder / "app.log"
+    follower = Follower(str(path))
+    cursor: str | None = None
+    number, open_half, generation, clock = 0, False, 0, 0.0
+    unread: set[str] = set()
+    may_be_lost: set[str] = set()
+    got: list[str] = []
+    renamed: Path | None = None
+    clean = True  # whether the cursor covers all that was read
+
+    def pull() -> None:
+        nonlocal cursor
+        while (piece := follower.read(clock)) is not None:
+            cursor = piece.cursor
+            got.extend(piece.data.decode().splitlines())
+        unread.difference_update(got)
+
+    for action in actions:
+        clock += 1
+        if action in ("line", "half"):
+            if open_half:
+                append(path, "end\n")
+                open_half = False
+            number += 1
+            text = f"{number:06d} {generation}"
+            if action == "half":
+                append(path, f"{text} ")
+                open_half = True
+                unread.add(f"{text} end")
+            else:
+                append(path, f"{text}\n")
+                unread.add(text)
+        elif action == "late" and renamed is not None:
+            number += 1
+            append(renamed, f"{number:06d} {generation} late\n")
+            unread.add(f"{number:06d} {generation} late")
+        elif open_half:
+            continue  # a writer ends its line before anything is done to its file
+        elif action == "rename" and path.exists():
+            pull()
+            renamed = folder / f"app.log.{generation}"
+            path.rename(renamed)
+            generation += 1
+            append(path, "")
+            pull()
+        elif action == "truncate" and path.exists():
+            may_be_lost |= unread
+            os.truncate(path, 0)
+            generation += 1
+        elif action == "delete" and path.exists():
+            pull()
+            path.unlink()
+            renamed = None
+            generation += 1
+        elif action == "read":
+            pull()
+        elif action == "restart" and clean and renamed is None:
+            pull()
+            follower.close()
+            follower = Follower(str(path), cursor=cursor)
+    if open_half:
+        append(path, "end\n")
+    pull()
+    clock += DRAIN_SECONDS + 1
+    pull()
+    follower.close()
+    assert unread <= may_be_lost
+    assert len(got) == len(set(got))
