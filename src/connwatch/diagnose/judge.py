@@ -2,35 +2,87 @@
 
 1. A verdict is a pure fold of the attempt's steps, its `now` and the catalogue: arrival order cannot change it.
 2. Silence counts only after the limit for it has passed, and only while the sources that would break it can be heard.
+3. Where nothing is wrong nothing is explained: an attempt that goes well costs no rules.
 """
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from connwatch.diagnose.book import Book, book_of
+from connwatch.diagnose.fold import Fold, fold
+from connwatch.diagnose.rules import diagnose
+from connwatch.diagnose.states import stage_states
+from connwatch.diagnose.verdict import Verdict, decide
+from connwatch.diagnose.view import View
+from connwatch.model.attempt import Attempt, Outcome
+from connwatch.model.event import Stage
+from connwatch.rules.catalogue import Catalogue
+from connwatch.rules.clients import resolve_family
 
-from connwatch.model.attempt import Outcome
-
-if TYPE_CHECKING:
-    from connwatch.model.attempt import Attempt
-    from connwatch.rules.catalogue import Catalogue
-
-__all__ = ["deadline", "judge"]
+__all__ = ["deadline", "judge", "view_of"]
 
 
 def judge(attempt: Attempt, catalogue: Catalogue, *, now: float | None, deaf: frozenset[str] = frozenset(), late_ok: bool = True) -> None:
-    """Fill in everything of `attempt` that follows from its steps.
+    """Fill in everything of `attempt` that follows from its steps, which are ordered by start time.
 
     `now` is the watermark in event time (seconds since the epoch), None at the end of the input, when every limit has passed.
-    `deaf` names the sources that cannot be heard at present.
+    `deaf` names the sources that cannot be heard at present. `late_ok` False: nothing more can come, so limits count as passed.
     """
     if not attempt.steps:
         return
-    attempt.server = attempt.steps[0].event.host or ""
-    attempt.started_at = attempt.steps[0].event.started_at
+    book = book_of(catalogue)
+    state, verdict, family = _settle(attempt, book, now if late_ok else None)
+    first = attempt.steps[0].event
+    attempt.client = family
+    attempt.server = _server(attempt)
+    attempt.entry = Stage.CHALLENGE if first.stage is Stage.SESSION and first.status == 401 else first.stage
+    attempt.started_at = min(step.event.started_at for step in attempt.steps)
     attempt.ended_at = max(step.event.at for step in attempt.steps)
-    attempt.outcome = Outcome.PROBE if attempt.noise else Outcome.WAITING
+    attempt.stages = stage_states(attempt.steps, state, deaf)
+    attempt.outcome = verdict.outcome
+    attempt.stuck_at = verdict.stuck
+    attempt.diagnoses = []
+    if verdict.kind == "noise" or (verdict.outcome is Outcome.WAITING and verdict.due is not None):
+        return
+    if verdict.kind == "good" and not state.standing and not state.explained and not _long_stream(state):
+        return
+    if verdict.kind == "silence" and deaf and not deaf.isdisjoint(place.source for step in attempt.steps for place in step.event.evidence):
+        attempt.outcome = Outcome.BLIND
+        return
+    attempt.diagnoses = diagnose(View(attempt, state, verdict, family, book.pace.hosted(family)), book.rules)
 
 
 def deadline(attempt: Attempt, catalogue: Catalogue) -> float | None:
     """The next instant (event time) at which silence alone would change the verdict; None when none would."""
-    return None
+    if not attempt.steps:
+        return None
+    last = max(step.event.at for step in attempt.steps)
+    return _settle(attempt, book_of(catalogue), last)[1].due
+
+
+def view_of(attempt: Attempt, catalogue: Catalogue, now: float | None = None) -> View:
+    """The attempt as a diagnosis sees it, for reports. `attempt` must have steps."""
+    book = book_of(catalogue)
+    state, verdict, family = _settle(attempt, book, now)
+    return View(attempt, state, verdict, family, book.pace.hosted(family))
+
+
+def _settle(attempt: Attempt, book: Book, now: float | None) -> tuple[Fold, Verdict, str]:
+    state = fold(attempt.steps)
+    family = resolve_family(step.event for step in attempt.steps)
+    return state, decide(attempt, state, family, book.pace, now), family
+
+
+def _server(attempt: Attempt) -> str:
+    """The host of the MCP endpoint: where MCP requests went, else the host that most requests named."""
+    hosts: dict[str, int] = {}
+    for step in attempt.steps:
+        event = step.event
+        if event.host:
+            if event.stage in (Stage.CHALLENGE, Stage.SESSION, Stage.INITIALIZE, Stage.DISCOVER):
+                return event.host
+            hosts[event.host] = hosts.get(event.host, 0) + (2 if event.stage is Stage.RESOURCE_METADATA else 1)
+    return max(hosts, key=lambda host: hosts[host]) if hosts else ""
+
+
+def _long_stream(state: Fold) -> bool:
+    return state.stream is not None and (state.stream.duration or 0.0) >= 55.0

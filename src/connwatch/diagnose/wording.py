@@ -1,0 +1,100 @@
+"""Texts of diagnoses: fields in braces from a closed list, filled from the fold and made safe to show.
+
+Log text is another party's: control characters never pass, and nothing is longer than a line.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable
+from typing import Final
+
+from connwatch.diagnose.view import View
+from connwatch.model.errors import ConfigError
+
+__all__ = ["FIELDS", "check_template", "fill", "plain"]
+
+_LONGEST: Final = 120
+_FIELD = re.compile(r"\{([a-z_]*)\}")
+_TITLES: Final = {
+    "claude": "Claude (hosted)",
+    "claude-code": "Claude Code",
+    "chatgpt": "ChatGPT",
+    "cursor": "Cursor",
+    "vscode": "VS Code",
+    "inspector": "MCP Inspector",
+    "mcp-remote": "mcp-remote",
+}
+
+
+def plain(text: str, longest: int = _LONGEST) -> str:
+    """Text of a log on one line, printable ASCII or letters only, and cut."""
+    clean = "".join(letter if letter.isprintable() else "?" for letter in text[: longest + 1])
+    return clean if len(clean) <= longest else clean[: longest - 1] + "…"
+
+
+def seconds(value: float) -> str:
+    """A span in the unit that reads best: "0.4 s", "90 s", "12 min", "3 h"."""
+    if value < 10:
+        return f"{max(value, 0.0):.1f} s"
+    if value < 120:
+        return f"{value:.0f} s"
+    return f"{value / 60:.0f} min" if value < 7200 else f"{value / 3600:.0f} h"
+
+
+def _status(view: View) -> str:
+    event = view.verdict.event
+    return "no status" if event is None or event.status is None else str(event.status)
+
+
+def _request(view: View) -> str:
+    event = view.verdict.event
+    return "the request" if event is None else f"{plain(event.method, 10)} {plain(event.path, 80)}"
+
+
+def _since_token(view: View) -> str:
+    granted, event = view.state.granted, view.verdict.event
+    return "an unknown time" if granted is None or event is None else seconds(event.started_at - granted.at)
+
+
+def _error(view: View) -> str:
+    event = view.verdict.event
+    value = "" if event is None else event.facts.get("oauth_error", "") or event.facts.get("cause", "")
+    return f" ({plain(value, 60)})" if value else ""
+
+
+def _tally(place: str) -> Callable[[View], str]:
+    def count(view: View) -> str:
+        tally = view.state.tallies.get(place)
+        return "0" if tally is None else str(tally.ok + tally.bad)
+
+    return count
+
+
+FIELDS: Final[dict[str, Callable[[View], str]]] = {
+    "client": lambda view: _TITLES.get(view.family, "the client"),
+    "server": lambda view: plain(view.attempt.server, 80) or "the server",
+    "status": _status,
+    "request": _request,
+    "error": _error,
+    "since_token": _since_token,
+    "tokens": lambda view: str(view.state.tokens),
+    "rejections": lambda view: str(view.state.rejections),
+    "challenges": lambda view: str(view.state.challenges),
+    "served": lambda view: str(view.state.served + view.state.served_before),
+    "registrations": _tally("registration"),
+    "documents": lambda view: str(view.state.bad("resource_metadata") + view.state.bad("server_metadata")),
+    "stuck": lambda view: view.verdict.stuck or "",
+}
+
+
+def check_template(text: str, where: str, key: str) -> None:
+    """Raise ConfigError for a field that does not exist."""
+    for name in _FIELD.findall(text):
+        if name not in FIELDS:
+            raise ConfigError(f"unknown field {{{name}}}", file=where, key=key, hint=f"known: {', '.join(sorted(FIELDS))}")
+
+
+def fill(text: str, view: View) -> str:
+    """The text with its fields filled in."""
+    return _FIELD.sub(lambda match: FIELDS[match[1]](view), text) if "{" in text else text
