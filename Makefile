@@ -10,7 +10,7 @@ CONFIG ?= $(firstword $(wildcard connwatch.toml config/local.toml))
 CASES  ?= ../shared
 ARGS   ?=
 
-.PHONY: help venv lock run test lint types imports coverage metrics accuracy bench check clean
+.PHONY: help venv lock run test lint types imports coverage metrics accuracy docs bench check clean
 
 help: ## this list
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-10s %s\n", $$1, $$2 }' Makefile
@@ -51,6 +51,9 @@ metrics: $(STAMP) ## what the daemon exports, read by promtool
 
 accuracy: $(STAMP) ## score against recorded truth in CASES and hold the floors (ARGS=--write renews the tables)
 	$(BIN)/python tools/accuracy.py --cases "$(CASES)" $(ARGS)
+
+docs: $(STAMP) ## renew the output that README.md and docs/ show
+	$(BIN)/python tools/outputs.py --write
 
 bench: $(STAMP) ## speed as ratios to mtail, lnav and a C program, in one run
 	$(BIN)/python bench/run.py $(ARGS)

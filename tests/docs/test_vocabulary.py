@@ -1,0 +1,75 @@
+"""docs/vocabulary.md has every word of the model: what is printed or exported can be looked up."""
+
+import ast
+import re
+import typing
+from pathlib import Path
+
+import pytest
+
+from connwatch.model import attempt, change, event, record
+from connwatch.rules.catalogue import FAMILIES
+from connwatch.settings.loader import load_catalogue
+from connwatch.settings.models import SourceSettings
+from connwatch.sources import source
+
+ROOT = Path(__file__).resolve().parents[2]
+TEXT = (ROOT / "docs" / "vocabulary.md").read_text(encoding="utf-8")
+WORDS = set(re.findall(r"`([^`]+)`", TEXT))
+
+
+def facts_in_the_code() -> set[str]:
+    """Names that the parsers write into `facts`, by subscript or as a literal."""
+    found = set()
+    for path in (ROOT / "src" / "connwatch").rglob("*.py"):
+        for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+            if isinstance(node, ast.Subscript) and ast.unparse(node.value).split(".")[-1] == "facts" and isinstance(node.slice, ast.Constant):
+                found.add(node.slice.value)
+            if isinstance(node, ast.keyword) and node.arg == "facts" and isinstance(node.value, ast.Dict):
+                found |= {key.value for key in node.value.keys if isinstance(key, ast.Constant)}
+    return {name for name in found if isinstance(name, str)}
+
+
+def causes() -> set[str]:
+    (listed,) = re.findall(r"one of a closed list: (.*?)\.", record.Trouble.__doc__ or "", re.DOTALL)
+    return set(re.findall(r'"([a-z-]+)"', listed))
+
+
+SETS = {
+    "stages": {str(stage) for stage in event.Stage},
+    "outcomes": {str(outcome) for outcome in attempt.Outcome},
+    "links": set(typing.get_args(event.Link)),
+    "visibility": set(typing.get_args(attempt.Visibility)),
+    "actors": set(typing.get_args(event.Actor)),
+    "roles": set(typing.get_args(record.Role)),
+    "records": {kind.__name__ for kind in typing.get_args(record.Record)},
+    "causes": causes(),
+    "changes": {kind.__name__ for kind in typing.get_args(change.Change)},
+    "families": set(FAMILIES),
+    "states of a stream": set(typing.get_args(source.State)),
+    "kinds of source": {
+        typing.get_args(kind.model_fields["kind"].annotation)[0] for kind in typing.get_args(typing.get_args(SourceSettings)[0])
+    },
+    "facts": facts_in_the_code(),
+}
+
+
+@pytest.mark.parametrize("kind", SETS)
+def test_every_word_can_be_looked_up(kind):
+    assert SETS[kind], "the test found no words: it looks in the wrong place"
+    assert SETS[kind] - WORDS == set()
+
+
+def test_noise_and_keys_of_the_catalogue_can_be_looked_up():
+    catalogue = load_catalogue()
+    noise = {rule.noise for rule in catalogue.noise.values()} | {rule.noise for rule in catalogue.stages.values() if rule.noise}
+    assert noise - WORDS == set()
+    assert set(catalogue.keys) - WORDS == set()
+
+
+def test_every_diagnosis_and_format_is_listed():
+    catalogue = load_catalogue()
+    listed = set(re.findall(r"`([^`]+)`", (ROOT / "docs" / "diagnoses.md").read_text(encoding="utf-8")))
+    assert set(catalogue.diagnoses) - listed == set()
+    listed = set(re.findall(r"`([^`]+)`", (ROOT / "docs" / "formats.md").read_text(encoding="utf-8")))
+    assert set(catalogue.formats) - listed == set()
