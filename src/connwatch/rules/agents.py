@@ -41,7 +41,7 @@ class Agents:
     def __init__(self, catalogue: Catalogue) -> None:
         prefixes: dict[str, AgentProfile] = {}
         for rule in catalogue.agents.values():
-            _claim(prefixes, rule.agents, AgentProfile(rule.id))
+            _claim(prefixes, rule.agents, AgentProfile(rule.kind))
         for client in catalogue.clients.values():
             _claim(prefixes, client.libraries, AgentProfile("library", hint=client.family))
         for noise in catalogue.noise.values():
@@ -87,4 +87,4 @@ def _claim(prefixes: dict[str, AgentProfile], agents: tuple[str, ...], profile: 
 
 def _ends_there(agent: str, length: int) -> bool:
     """A prefix that ends in a letter must not end inside a word: "node" is not "node-fetch-bot", nor "claude-user" "claude-userbot"."""
-    return len(agent) == length or not agent[length - 1].isalnum() or not (agent[length].isalnum() or agent[length] == "-")
+    return len(agent) <= length or not agent[length - 1].isalnum() or not (agent[length].isalnum() or agent[length] == "-")

@@ -50,10 +50,14 @@ class Client:
 
 @dataclass(frozen=True, slots=True)
 class AgentRule:
-    """A class of user agents ("library", "browser"): prefixes without case."""
+    """A class of user agents: prefixes without case. `kind` is "library" or "browser"; `candidate` says that such an agent alone makes
+    a raw line worth parsing.
+    """
 
     id: str
+    kind: str
     agents: Texts
+    candidate: bool = False
     example: tuple[Example, ...] = ()
     file: str = ""
 
@@ -65,7 +69,8 @@ class StageRule:
     `path` and `not_path` are regular expressions searched in the lower-case path. `query_all` and `query_any` are parameter names,
     `query_is` parameters with their value. `agents` limits the rule to classes of agents ("connector", "library", "absent", "browser",
     "noise"). `needs` is "" (the shape suffices), "domain" (a host that has shown OAuth or MCP, or an agent that is no browser), or
-    "following" (a browser that came to an authorization endpoint of this host before, or whose Referer is one).
+    "following" (a browser that came to an authorization endpoint of this host before, or whose Referer is one), or "preflight" (a CORS
+    preflight for this path came before).
     `noise` set: such a request is never a step of an attempt.
     """
 
@@ -171,7 +176,8 @@ _TABLES: dict[str, tuple[str, type]] = {
 _RAW = {"format": ("formats", "id"), "diagnosis": ("diagnoses", "code")}
 _CHOICES: dict[tuple[type, str], Texts] = {
     (Client, "family"): FAMILIES,
-    (StageRule, "needs"): ("", "domain", "following"),
+    (AgentRule, "kind"): ("library", "browser"),
+    (StageRule, "needs"): ("", "domain", "following", "preflight"),
     (TimeLimit, "then"): ("stalled", "waiting", "abandoned", "probe"),
     (TimeLimit, "hosted"): ("", "yes", "no"),
 }

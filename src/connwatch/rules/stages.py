@@ -1,0 +1,259 @@
+"""Record to event: which step of a connection a request is, whose, and which keys it carries. Knows nothing of attempts.
+
+Requests come in the order of time. A classifier remembers, for each host, where its MCP endpoints are and which browsers are signing in,
+so that paths no rule could name are understood from what surrounds them.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from urllib.parse import urlsplit
+
+from connwatch.model.event import Actor, Event, Evidence, Stage
+from connwatch.model.record import Request
+from connwatch.rules.agents import AgentProfile, Agents
+from connwatch.rules.candidates import covers
+from connwatch.rules.catalogue import Catalogue, StageRule
+from connwatch.rules.clients import Families, redirect_host
+from connwatch.rules.context import HostMemory, Hosts
+from connwatch.rules.keys import Keys
+from connwatch.rules.session import McpSteps
+from connwatch.rules.shapes import Shapes
+
+__all__ = ["Classifier", "Options"]
+
+_PAGES = {Stage.AUTHORIZATION, Stage.CONSENT}
+_ENDPOINTS = {Stage.RESOURCE_METADATA, Stage.SERVER_METADATA, Stage.REGISTRATION, Stage.TOKEN, Stage.REFRESH, Stage.PREFLIGHT}
+_ASSETS = (".js", ".css", ".png", ".jpg", ".jpeg", ".gif", ".svg", ".ico", ".webp", ".woff", ".woff2", ".ttf", ".map", ".json", ".webmanifest")
+_METADATA_SECONDS = 60.0
+
+
+@dataclass(frozen=True, slots=True)
+class Options:
+    """What the operator knows and no rule can guess: exact paths of MCP endpoints, and paths pinned to a stage."""
+
+    mcp_paths: frozenset[str] = frozenset()
+    endpoints: Mapping[str, Stage] = field(default_factory=dict)
+
+
+class Classifier:
+    """Turns requests into events, one at a time, in the order of time."""
+
+    def __init__(self, catalogue: Catalogue, options: Options | None = None) -> None:
+        self.options = options or Options()
+        self._agents = Agents(catalogue)
+        self._families = Families(catalogue)
+        self._shapes = Shapes(catalogue)
+        self._steps = McpSteps(catalogue)
+        self._keys = Keys(catalogue)
+        self._hosts = Hosts()
+        self._fresh: list[str] = []
+
+    def classify(self, request: Request, at: float | None = None) -> Event | None:
+        """The event of a request, or None when it is not of our domain. `at` is the time of a request that carries none."""
+        time = request.at if request.at is not None else at or 0.0
+        profile = self._agents.profile(request.agent)
+        memory = self._hosts.of(request.host)
+        found = self._stage(request, profile, memory, time)
+        if found is None:
+            return None
+        stage, noise = found
+        noise = noise or profile.noise
+        if not noise:
+            self._learn(request, stage, memory, time)
+        return self._event(request, stage, noise, profile, time)
+
+    def learn_path(self, request: Request) -> str | None:
+        """A path on this request's host that has turned out to be an MCP endpoint and that the candidate patterns do not cover, once."""
+        return self._fresh.pop() if self._fresh else None
+
+    # which stage
+
+    def _stage(self, request: Request, profile: AgentProfile, memory: HostMemory, time: float) -> tuple[Stage, str] | None:
+        path, method = request.path, request.method
+        rules = self._shapes.fitting(method, path, request.params)
+        if method == "OPTIONS":
+            known = path in memory.mcp_paths or path in self.options.mcp_paths or path in self.options.endpoints
+            return (Stage.PREFLIGHT, "") if known or any(not rule.noise for rule in rules) else None
+        pinned = self.options.endpoints.get(path)
+        if pinned is not None:
+            return pinned, ""
+        if path in self.options.mcp_paths:
+            return self._steps.stage(request, legacy_message=False), ""
+        for rule in rules:
+            if (not rule.agents or profile.kind in rule.agents) and self._met(rule.needs, request, profile, memory, time):
+                return self._of_rule(rule, request)
+        return self._by_surroundings(request, profile, memory, time)
+
+    def _of_rule(self, rule: StageRule, request: Request) -> tuple[Stage, str]:
+        stage = Stage(rule.stage)
+        if stage is Stage.SESSION:
+            stage = self._steps.stage(request, legacy_message=bool(rule.query_any))
+        elif stage is Stage.TOKEN and "refresh_token" in (request.facts.get("grant_type"), request.params.get("grant_type")):
+            stage = Stage.REFRESH
+        return stage, rule.noise
+
+    def _met(self, needs: str, request: Request, profile: AgentProfile, memory: HostMemory, time: float) -> bool:
+        if needs == "":
+            return True
+        if needs == "domain":
+            return memory.speaks or profile.kind != "browser"
+        if needs == "preflight":
+            return memory.preflighted(request.path, time)
+        return memory.follows(request.address or "", time) or self._referred(request)
+
+    def _by_surroundings(self, request: Request, profile: AgentProfile, memory: HostMemory, time: float) -> tuple[Stage, str] | None:
+        """What no rule names: an endpoint at an odd path, a probe, a page of a browser that is signing in."""
+        path, method, kind = request.path, request.method, profile.kind
+        machine = kind in ("connector", "library", "absent")
+        if path in memory.mcp_paths and (method in ("POST", "DELETE") or (machine and method in ("GET", "HEAD"))):
+            return self._steps.stage(request, legacy_message=False), ""
+        if method == "POST" and (profile.named or (machine and request.status == 401)):
+            return self._steps.stage(request, legacy_message=False), ""
+        if path == "/" and (method == "HEAD" and machine or method == "GET" and (profile.named or profile.hint)):
+            return Stage.PROBE, ""
+        if method == "GET" and profile.named and profile.family:
+            return Stage.OTHER, ""
+        if method == "GET" and machine and path.lower().endswith(".json") and abs(time - memory.challenged_at) <= _METADATA_SECONDS:
+            return Stage.OTHER, ""
+        if kind in ("browser", "absent"):
+            return self._page(request, memory, time)
+        return None
+
+    def _page(self, request: Request, memory: HostMemory, time: float) -> tuple[Stage, str] | None:
+        referred = self._referred(request)
+        below = any(request.path.startswith(directory) for directory in memory.endpoints) and memory.follows(request.address or "", time)
+        if not referred and not below:
+            return None
+        asset = request.path.lower().endswith(_ASSETS) or request.method not in ("GET", "POST", "PUT")
+        return (Stage.OTHER if asset else Stage.CONSENT), ""
+
+    def _referred(self, request: Request) -> bool:
+        """Whether the Referer is an authorization or consent page of the same host."""
+        if not request.referer or request.referer == "-":
+            return False
+        try:
+            parts = urlsplit(request.referer)
+        except ValueError:
+            return False
+        if request.host and (parts.hostname or "") != request.host.rpartition(":")[0 if request.host.count(":") == 1 else 2].lower():
+            return False
+        for rule in self._shapes.fitting("GET", parts.path or "/", request.referer_params):
+            if rule.stage in ("authorization", "consent") and rule.needs in ("", "domain"):
+                return True
+        return False
+
+    # what the request teaches
+
+    def _learn(self, request: Request, stage: Stage, memory: HostMemory, time: float) -> None:
+        path = request.path
+        if stage in _PAGES:
+            memory.speaks = True
+            memory.visit(request.address or "", time)
+            if stage is Stage.AUTHORIZATION:
+                memory.learn_endpoint(path)
+                self._learn_resource(request)
+            return
+        if stage is Stage.PREFLIGHT:
+            memory.preflight(path, time)
+            return
+        if stage in (Stage.OTHER, Stage.PROBE):
+            return
+        memory.speaks = True
+        if stage is Stage.RESOURCE_METADATA:
+            self._learn_suffix(path, memory)
+        elif stage not in _ENDPOINTS:
+            if stage is Stage.CHALLENGE:
+                memory.challenged_at = max(memory.challenged_at, time)
+            self._learn_mcp(path, memory)
+
+    def _learn_mcp(self, path: str, memory: HostMemory) -> None:
+        if memory.learn_mcp(path) and not covers(path):
+            self._fresh.append(path)
+
+    def _learn_suffix(self, path: str, memory: HostMemory) -> None:
+        """RFC 9728 section 3.1: what follows the well-known name is the path of the resource."""
+        before, _, after = path.partition("/.well-known/")
+        _, slash, suffix = after.partition("/")
+        if slash and suffix:
+            self._learn_mcp(f"{before}/{suffix}" if before else f"/{suffix}", memory)
+
+    def _learn_resource(self, request: Request) -> None:
+        """RFC 8707: the resource parameter of an authorization request is the URL of the MCP endpoint."""
+        try:
+            parts = urlsplit(request.params.get("resource", ""))
+            host = parts.hostname
+        except ValueError:
+            return
+        if host and parts.path not in ("", "/"):
+            self._learn_mcp(parts.path, self._hosts.of(host if request.host else None))
+
+    # the event
+
+    def _event(self, request: Request, stage: Stage, noise: str, profile: AgentProfile, time: float) -> Event:
+        facts = dict(request.facts)
+        params = request.params
+        client = hint = None
+        if not noise:
+            endpoint = stage not in _PAGES and stage is not Stage.OTHER
+            if named := self._families.named(profile, params, facts, endpoint):
+                client, facts["client_by"] = named
+            elif stage in _PAGES and request.referer_params and (named := self._families.named(profile, request.referer_params, {}, False)):
+                client, facts["client_by"] = named
+            if hinted := self._families.hinted(profile, params, request.address, request.referer):
+                hint, facts["hint_by"] = hinted
+        duration = request.duration
+        start, end = (time - (duration or 0.0), time) if request.role == "proxy" else (time, time + (duration or 0.0))
+        return Event(
+            at=end,
+            started_at=start,
+            stage=stage,
+            method=request.method,
+            path=request.path,
+            status=request.status,
+            host=request.host,
+            address=request.address,
+            agent=request.agent,
+            actor=_actor(profile, stage),
+            client=client,
+            hint=hint,
+            noise=noise,
+            size=request.size,
+            duration=duration,
+            upstream=request.upstream,
+            authorization=request.authorization,
+            redirect_host=redirect_host(params.get("redirect_uri") or request.referer_params.get("redirect_uri")),
+            resource=_resource(request, stage),
+            coarse=request.coarse,
+            keys=self._keys.of(request),
+            facts=facts,
+            evidence=[Evidence(request.source, request.line, request.end_line)],
+            referer=request.referer,
+            serial=(0, request.line),
+        )
+
+
+def _actor(profile: AgentProfile, stage: Stage) -> Actor:
+    if profile.kind == "browser":
+        return "browser"
+    if profile.kind == "absent":
+        return "browser" if stage in _PAGES else "backend" if stage is not Stage.OTHER else "unknown"
+    return "unknown" if profile.kind == "noise" else "backend"
+
+
+def _resource(request: Request, stage: Stage) -> str | None:
+    """The protected resource that the request is about, as "host/path" without a closing slash, where it says so."""
+    if stage is Stage.AUTHORIZATION or stage is Stage.TOKEN:
+        try:
+            parts = urlsplit(request.params.get("resource", ""))
+        except ValueError:
+            return None
+        return f"{parts.netloc.lower()}{parts.path.rstrip('/')}" if parts.netloc else None
+    if stage is Stage.RESOURCE_METADATA:
+        before, _, after = request.path.partition("/.well-known/")
+        suffix = after.partition("/")[2].rstrip("/")
+        return f"{request.host or ''}{before}/{suffix}" if suffix else None
+    if stage in _ENDPOINTS or stage in _PAGES or stage in (Stage.OTHER, Stage.PROBE):
+        return None
+    return f"{request.host or ''}{request.path.rstrip('/')}"
