@@ -52,7 +52,8 @@ metrics: $(STAMP) ## what the daemon exports, read by promtool
 accuracy: $(STAMP) ## score against recorded truth in CASES and hold the floors (ARGS=--write renews the tables)
 	$(BIN)/python tools/accuracy.py --cases "$(CASES)" $(ARGS)
 
-docs: $(STAMP) ## renew the output that README.md and docs/ show
+docs: $(STAMP) ## renew what README.md and docs/ show of output and catalogue
+	$(BIN)/python tools/reference.py --write
 	$(BIN)/python tools/outputs.py --write
 
 bench: $(STAMP) ## speed as ratios to mtail, lnav and a C program, in one run
