@@ -9,6 +9,7 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
+from typing import Any
 
 from connwatch.correlate.kinds import KINDS
 
@@ -68,6 +69,11 @@ class Tables:
         starts = sum(self.begins.values()) + _PSEUDO * _N
         for kind in KINDS:
             self._begin[kind] = math.log((self.begins.get(kind, 0.0) + _PSEUDO) / starts)
+
+    @classmethod
+    def of(cls, document: Mapping[str, Any]) -> Tables:
+        """The tables from their parsed document (`catalogue/order.json`)."""
+        return cls(**{name: document.get(name, {}) for name in ("follows", "begins", "ends", "gaps", "follows_two", "gaps_two")})
 
     def p_next(self, kind: str, after: str) -> float:
         """P(the next step is `after` | this step is `kind`)."""

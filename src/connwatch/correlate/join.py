@@ -1,0 +1,269 @@
+"""Joins what two logs say of one HTTP request: the application's line of its start, the proxy's line of its end.
+
+The pair is (method, path with query), nearest in time, the application first (with a little slack); a 401 is paired only with a
+request that came without a token; the late line of a stream is told by the session that was just closed. An application's log
+without time stamps is paired by order alone. What has no partner becomes an event of its own: a health check made inside, an
+aborted request, a request that the proxy answered itself. Records come in the order of time; time is an argument.
+"""
+
+from __future__ import annotations
+
+from collections import OrderedDict, deque
+from collections.abc import Callable
+from dataclasses import dataclass, field
+
+from connwatch.model.event import Event, Evidence
+from connwatch.model.record import Detail, Request, Trouble
+
+__all__ = ["Exchange", "Joiner", "SLACK"]
+
+SLACK = 0.02  # seconds by which the two engines' stamps of one request may disagree
+HOLD = 1.0  # seconds that an application's request waits for the proxy's line before it goes on alone
+_LATE = 3600.0  # seconds that an application's request may still be open behind the proxy
+_KEPT = 20_000  # exchanges remembered for late lines
+_AHEAD = 64  # requests without a time that are looked through for a partner
+_TROUBLE_NEAR = 2.0  # seconds between an error line and the access line that it explains
+_CLOSED_NEAR = 0.5  # seconds between the end of a session and the line of its stream
+
+_Target = tuple[str, str, tuple[tuple[str, str], ...]]
+
+
+@dataclass(slots=True)
+class Exchange:
+    """One HTTP request, as far as the logs have told it. `event` is set once it was handed on."""
+
+    at: float
+    source: int
+    request: Request
+    evidence: list[Evidence]
+    keys: list[tuple[str, str]] = field(default_factory=list)
+    facts: dict[str, str] = field(default_factory=dict)
+    proxied: bool = False
+    event: Event | None = None
+
+
+@dataclass(slots=True)
+class Joiner:
+    """Pairs requests and classifies them. `changed` hears of events that grew after they were handed on."""
+
+    classify: Callable[[Request, float], Event | None]
+    changed: Callable[[Event], None]
+    _waiting: deque[Exchange] = field(default_factory=deque)
+    _open: OrderedDict[_Target, deque[Exchange]] = field(default_factory=OrderedDict)
+    _by_line: OrderedDict[tuple[int, int], Exchange] = field(default_factory=OrderedDict)
+    _latest: dict[int, Exchange] = field(default_factory=dict)
+    _timeless: dict[int, deque[Exchange]] = field(default_factory=dict)
+    _troubles: deque[tuple[float, Trouble]] = field(default_factory=deque)
+    _closed: deque[tuple[float, str]] = field(default_factory=deque)
+    _two_logs: bool = False
+
+    def push(self, at: float, source: int, record: Request | Detail | Trouble) -> None:
+        """Take the next record. A proxy's request comes `SLACK` later than it says, so that its application's line is there."""
+        if isinstance(record, Request):
+            if record.role == "app":
+                self._two_logs = True
+                self._waiting.append(self._begin(at, source, record))
+            else:
+                self._end(at, source, record)
+        elif isinstance(record, Detail):
+            self._detail(at, source, record)
+        else:
+            self._trouble(at, source, record)
+
+    def expect(self, source: int, record: Request | Detail) -> None:
+        """Take a record of an application's log without time stamps: it waits for a proxy's line of the same request."""
+        self._two_logs = True
+        queue = self._timeless.setdefault(source, deque())
+        if isinstance(record, Request):
+            queue.append(self._begin(0.0, source, record, timeless=True))
+        else:
+            self._detail(0.0, source, record)
+
+    def release(self, until: float) -> list[Event]:
+        """The events whose partner has come, or need not be waited for any longer, in order of time."""
+        hold = HOLD if self._two_logs else 0.0
+        out: list[Event] = []
+        while self._waiting and (self._waiting[0].proxied or self._waiting[0].at + hold <= until):
+            exchange = self._waiting.popleft()
+            event = self._classified(exchange)
+            if event is not None:
+                exchange.event = event
+                out.append(event)
+        return out
+
+    def flush(self) -> list[Event]:
+        """No more lines will come: everything that still waits, in order."""
+        for source, queue in self._timeless.items():
+            last = self._waiting[-1].at if self._waiting else 0.0
+            for exchange in queue:
+                exchange.at = exchange.at or last
+                self._waiting.append(exchange)
+            self._timeless[source] = deque()
+        return self.release(float("inf"))
+
+    # requests
+
+    def _begin(self, at: float, source: int, request: Request, *, timeless: bool = False) -> Exchange:
+        exchange = Exchange(at, source, request, [Evidence(request.source, request.line, request.end_line)])
+        self._remember(source, request.line, exchange)
+        self._latest[source] = exchange
+        if not timeless:
+            self._open.setdefault(_target(request), deque(maxlen=256)).append(exchange)
+            if len(self._open) > _KEPT:
+                self._open.popitem(last=False)
+            if request.method == "DELETE":
+                self._note_closed(at, request.keys)
+        return exchange
+
+    def _end(self, at: float, source: int, request: Request) -> None:
+        partner = self._partner(at, request) if self._two_logs else None
+        if partner is None:
+            exchange = Exchange(at, source, request, [Evidence(request.source, request.line, request.end_line)], proxied=True)
+            self._waiting.append(exchange)
+        else:
+            exchange = partner
+            app = partner.request
+            exchange.keys = [*app.keys, *exchange.keys]
+            exchange.facts = {**app.facts, **exchange.facts}
+            exchange.evidence.insert(0, Evidence(request.source, request.line, request.end_line))
+            if request.authorization is None:
+                request.authorization = app.authorization
+            started = exchange.at
+            exchange.request, exchange.proxied = request, True
+            if exchange.event is not None:
+                self._grow(exchange, at, started)
+            elif request.duration is None and 0.0 < at - started:
+                request.duration = at - started
+            exchange.at = at if exchange.event is None else exchange.at
+        self._explain(at, exchange)
+        self._remember(source, request.line, exchange)
+        self._latest[source] = exchange
+
+    def _partner(self, at: float, request: Request) -> Exchange | None:
+        target = _target(request)
+        rows = self._open.get(target)
+        if rows:
+            while rows and at - rows[0].at > _LATE:
+                rows.popleft()
+            fits = [row for row in rows if row.at <= at + 2 * SLACK and not (request.status == 401 and row.request.authorization)]
+            if fits:
+                partner = self._nearest(at, request, fits)
+                rows.remove(partner)
+                if not rows:
+                    del self._open[target]
+                return partner
+        for queue in self._timeless.values():
+            for index, row in enumerate(queue):
+                if index >= _AHEAD:
+                    break
+                if _target(row.request) == target and not (request.status == 401 and row.request.authorization):
+                    del queue[index]
+                    row.at = at
+                    self._retire(queue, index, at)
+                    self._waiting.append(row)
+                    return row
+        return None
+
+    def _nearest(self, at: float, request: Request, fits: list[Exchange]) -> Exchange:
+        if request.duration is not None:
+            return min(fits, key=lambda row: abs(row.at - (at - (request.duration or 0.0))))
+        if request.method == "GET" and len(fits) > 1:
+            just_closed = {session for when, session in self._closed if at - when <= _CLOSED_NEAR}
+            for row in fits:
+                if any(kind == "session" and value in just_closed for kind, value in (*row.request.keys, *row.keys)):
+                    return row
+        return fits[-1]
+
+    def _retire(self, queue: deque[Exchange], index: int, at: float) -> None:
+        """Requests far before one that was just paired will not be paired any more: they go on alone, at this time."""
+        while index > _AHEAD // 2 and queue:
+            row = queue.popleft()
+            row.at = at
+            self._waiting.append(row)
+            index -= 1
+
+    # what is said of requests
+
+    def _detail(self, at: float, source: int, detail: Detail) -> None:
+        exchange = self._by_line.get((source, detail.of)) if detail.of is not None else None
+        if exchange is None:
+            return
+        exchange.keys.extend(key for key in detail.keys if key not in exchange.keys)
+        exchange.facts.update(detail.facts)
+        exchange.evidence.append(Evidence(detail.source, detail.line, detail.end_line))
+        if exchange.request.method == "DELETE":
+            self._note_closed(at, detail.keys)
+        if exchange.event is not None:
+            event = exchange.event
+            event.keys.extend(key for key in detail.keys if key not in event.keys)
+            event.facts.update(detail.facts)
+            event.evidence.append(exchange.evidence[-1])
+            self.changed(event)
+
+    def _trouble(self, at: float, source: int, trouble: Trouble) -> None:
+        latest = self._latest.get(source)
+        if trouble.method is None and latest is not None and at - latest.at <= 1.0:
+            self._attach(latest, trouble)
+            return
+        while self._troubles and at - self._troubles[0][0] > _TROUBLE_NEAR:
+            self._troubles.popleft()
+        if len(self._troubles) < 256:
+            self._troubles.append((at, trouble))
+
+    def _explain(self, at: float, exchange: Exchange) -> None:
+        request = exchange.request
+        for row in self._troubles:
+            when, trouble = row
+            if trouble.method == request.method and trouble.path == request.path and abs(at - when) <= _TROUBLE_NEAR:
+                self._troubles.remove(row)
+                self._attach(exchange, trouble)
+                return
+
+    def _attach(self, exchange: Exchange, trouble: Trouble) -> None:
+        exchange.facts["cause"] = trouble.cause
+        exchange.evidence.append(Evidence(trouble.source, trouble.line, trouble.end_line))
+        if exchange.event is not None:
+            exchange.event.facts["cause"] = trouble.cause
+            exchange.event.evidence.append(exchange.evidence[-1])
+            self.changed(exchange.event)
+
+    def _grow(self, exchange: Exchange, at: float, started: float) -> None:
+        """The proxy's line of a request that was handed on long ago: the event learns how it ended."""
+        event = exchange.event
+        fresh = self.classify(exchange.request, at)
+        if event is None or fresh is None:
+            return
+        keys, facts = event.keys, event.facts
+        for name in ("stage", "status", "host", "address", "agent", "actor", "client", "hint", "noise", "size", "duration", "upstream", "resource"):
+            setattr(event, name, getattr(fresh, name))
+        event.at, event.started_at = at, started
+        event.keys = [*fresh.keys, *(key for key in keys if key not in fresh.keys)]
+        event.facts = {**facts, **fresh.facts}
+        event.evidence = list(exchange.evidence)
+        self.changed(event)
+
+    # helpers
+
+    def _classified(self, exchange: Exchange) -> Event | None:
+        event = self.classify(exchange.request, exchange.at)
+        if event is None:
+            return None
+        event.keys.extend(key for key in exchange.keys if key not in event.keys)
+        event.facts.update(exchange.facts)
+        event.evidence = list(exchange.evidence)
+        event.serial = (exchange.source, exchange.request.line)
+        return event
+
+    def _note_closed(self, at: float, keys: list[tuple[str, str]]) -> None:
+        self._closed.extend((at, value) for kind, value in keys if kind == "session")
+        while len(self._closed) > 256:
+            self._closed.popleft()
+
+    def _remember(self, source: int, line: int, exchange: Exchange) -> None:
+        self._by_line[source, line] = exchange
+        if len(self._by_line) > _KEPT:
+            self._by_line.popitem(last=False)
+
+
+def _target(request: Request) -> _Target:
+    return request.method, request.path, tuple(sorted(request.params.items()))

@@ -1,0 +1,80 @@
+"""Puts records back into the order of their time, and spreads one-second stamps over their second.
+
+Sources arrive interleaved as they please; what leaves here depends only on the records themselves. Lines of one source that share a
+one-second stamp are spread evenly over that second in file order, because file order is information. Time is an argument.
+"""
+
+from __future__ import annotations
+
+from bisect import bisect_right
+from dataclasses import dataclass, field
+from math import floor
+
+__all__ = ["Ordered", "Reorder"]
+
+_END_OF_SECOND = 0.999_999  # a coarse stamp may mean any instant of its second: it is due when the second is over
+
+
+@dataclass(slots=True)
+class Ordered[T]:
+    """A record with its place in time. `at` is seconds since the epoch."""
+
+    at: float
+    source: int
+    line: int
+    item: T
+
+
+@dataclass(slots=True)
+class Reorder[T]:
+    """Holds records until the watermark passes them."""
+
+    _due: list[tuple[float, int, int, bool, T]] = field(default_factory=list)
+    _coarse: bool = False
+
+    def put(self, at: float, source: int, line: int, item: T, *, coarse: bool) -> None:
+        """Take a record: `source` is the index of its source, `line` its first line."""
+        if coarse:
+            self._coarse = True
+            at = floor(at) + _END_OF_SECOND
+        self._due.append((at, source, line, coarse, item))
+
+    def __len__(self) -> int:
+        return len(self._due)
+
+    def take(self, until: float) -> list[Ordered[T]]:
+        """Everything due by `until`, in order of time, then source, then line."""
+        if not self._due:
+            return []
+        if self._coarse:
+            until = floor(until)
+        self._due.sort(key=_place)
+        cut = bisect_right(self._due, until, key=_when)
+        ready, self._due = self._due[:cut], self._due[cut:]
+        if not self._coarse:
+            return [Ordered(at, source, line, item) for at, source, line, _, item in ready]
+        return self._spread(ready)
+
+    @staticmethod
+    def _spread(ready: list[tuple[float, int, int, bool, T]]) -> list[Ordered[T]]:
+        seconds: dict[tuple[int, float], list[Ordered[T]]] = {}
+        out: list[Ordered[T]] = []
+        for at, source, line, coarse, item in ready:
+            ordered = Ordered(at, source, line, item)
+            out.append(ordered)
+            if coarse:
+                seconds.setdefault((source, at), []).append(ordered)
+        for (_, at), rows in seconds.items():
+            start = floor(at)
+            for index, row in enumerate(rows):
+                row.at = start + (index + 0.5) / len(rows)
+        out.sort(key=lambda row: (row.at, row.source, row.line))
+        return out
+
+
+def _place(row: tuple[float, int, int, bool, object]) -> tuple[float, int, int]:
+    return row[:3]
+
+
+def _when(row: tuple[float, int, int, bool, object]) -> float:
+    return row[0]

@@ -1,0 +1,235 @@
+"""The one composition of the core: bytes in, changes out.
+
+    blocks -> records -> (order of time) -> requests joined across logs -> events -> window -> chains -> attempts
+
+1. The engine knows no clock and does no I/O: `feed` takes bytes, `advance` takes the time. What comes out depends only on
+   the lines and on the watermark having passed them, never on how bytes were cut or in how many steps the clock ran.
+2. Everything is bounded: open attempts, waiting events, remembered lines. What is dropped is counted.
+"""
+
+from __future__ import annotations
+
+import re
+from collections import Counter
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+
+from connwatch.attempts import Ledger
+from connwatch.correlate.join import SLACK, Joiner
+from connwatch.correlate.order import Reorder
+from connwatch.correlate.tables import Tables
+from connwatch.model.attempt import Attempt
+from connwatch.model.change import Change, Closed
+from connwatch.model.event import Event, Stage
+from connwatch.model.record import Chatter, Detail, Record, Request, Trouble, Unparsed
+from connwatch.parse.blocks import BlockReader
+from connwatch.parse.redact import Redactor
+from connwatch.rules.candidates import candidate_patterns, covers
+from connwatch.rules.catalogue import Catalogue
+from connwatch.rules.stages import Classifier, Options
+
+__all__ = ["Engine", "EngineOptions", "Stats"]
+
+_NEVER = float("-inf")
+
+
+@dataclass(slots=True)
+class EngineOptions:
+    """What an operator may set. `lateness` is in seconds; `servers` gives the host of a source whose lines name none."""
+
+    max_open: int = 10_000
+    lateness: float = 2.0
+    mcp_paths: tuple[str, ...] = ()
+    endpoints: Mapping[str, str] = field(default_factory=dict)
+    servers: Mapping[str, str] = field(default_factory=dict)
+    live: bool = False
+
+
+@dataclass(slots=True)
+class Stats:
+    """Totals since the start. `sources` has lines, unparsed and oversized for each source."""
+
+    lines: int = 0
+    unparsed: int = 0
+    oversized: int = 0
+    events: int = 0
+    evicted: int = 0
+    clients: Counter[str] = field(default_factory=Counter)
+    outcomes: Counter[str] = field(default_factory=Counter)
+    diagnoses: Counter[str] = field(default_factory=Counter)
+    links: Counter[str] = field(default_factory=Counter)
+    sources: dict[str, dict[str, int]] = field(default_factory=dict)
+
+    def as_dict(self) -> dict[str, object]:
+        """The object that `replay --stats` prints."""
+        return {
+            "lines": self.lines,
+            "unparsed": self.unparsed,
+            "oversized": self.oversized,
+            "events": self.events,
+            "evicted": self.evicted,
+            "attempts": {"client": dict(sorted(self.clients.items())), "outcome": dict(sorted(self.outcomes.items()))},
+            "diagnoses": dict(sorted(self.diagnoses.items())),
+            "links": dict(sorted(self.links.items())),
+            "sources": self.sources,
+        }
+
+
+@dataclass(slots=True)
+class _Source:
+    name: str
+    index: int
+    reader: BlockReader
+    newest: float | None = None
+    times: dict[int, float] = field(default_factory=dict)  # first lines of requests without a time of their own -> when they were read
+
+
+class Engine:
+    """Feeds sources, keeps time order, and hands out changes. All times are seconds since the epoch."""
+
+    def __init__(self, catalogue: Catalogue, options: EngineOptions | None = None, *, key: bytes = b"") -> None:
+        self.options = options or EngineOptions()
+        self._catalogue = catalogue
+        self._redactor = Redactor(key)
+        endpoints = {path: Stage(stage) for path, stage in self.options.endpoints.items()}
+        self._classifier = Classifier(catalogue, Options(frozenset(self.options.mcp_paths), endpoints))
+        patterns = candidate_patterns(catalogue)
+        self._candidates = re.compile(b"|".join(patterns))
+        self._sources: dict[str, _Source] = {}
+        self._order: Reorder[Request | Detail | Trouble] = Reorder()
+        self._joiner = Joiner(self._classify, self._grown)
+        self._ledger = Ledger(catalogue, Tables.of(catalogue.order), max_open=self.options.max_open)
+        self._watermark = _NEVER
+        self._events = 0
+        self._closed = Stats()
+
+    # sources
+
+    def open_source(self, name: str, format: str = "auto") -> None:  # noqa: A002 - the word that the configuration has for it
+        """Make a source known. Raises ConfigError where there is no such format."""
+        reader = BlockReader(name, format, self._catalogue.formats, self._redactor, self._candidates, self._learn)
+        self._sources[name] = _Source(name, len(self._sources), reader)
+
+    def feed(self, source: str, block: bytes, seen_at: float | None = None) -> list[Change]:
+        """Take any bytes of a source; `seen_at` is when they were read, for lines without a time."""
+        one = self._sources[source]
+        self._take(one, one.reader.records(block, seen_at), seen_at)
+        return []
+
+    def end_source(self, source: str) -> list[Change]:
+        """No more bytes will come from this source."""
+        one = self._sources[source]
+        self._take(one, one.reader.finish(), None)
+        return []
+
+    def frontier(self, source: str) -> float | None:
+        """The newest time read from a source; None while it has shown none."""
+        return self._sources[source].newest
+
+    # time
+
+    def advance(self, watermark: float) -> list[Change]:
+        """Decide what can be decided when everything up to `watermark` has probably been seen."""
+        if watermark <= self._watermark:
+            return []
+        self._watermark = watermark
+        return self._run(watermark)
+
+    def finish(self) -> list[Change]:
+        """End of the input: run the clock on until no deadline is open."""
+        changes = self._run(float("inf"))
+        changes += self._count(self._ledger.take(self._joiner.flush()))
+        changes += self._count(self._ledger.finish())
+        return changes
+
+    def next_deadline(self) -> float | None:
+        """The next instant at which silence alone changes something."""
+        return self._ledger.due()
+
+    # what is known
+
+    def open_attempts(self) -> list[Attempt]:
+        """The attempts that are not closed, as they stand."""
+        return self._ledger.open_attempts(self._watermark)
+
+    def stats(self) -> Stats:
+        """Totals so far; attempts are counted when they close."""
+        stats = self._closed
+        stats.events = self._events
+        stats.evicted = self._ledger.evicted
+        stats.lines = stats.unparsed = stats.oversized = 0
+        for one in self._sources.values():
+            reader = one.reader
+            stats.lines += reader.lines
+            stats.unparsed += reader.unparsed
+            stats.oversized += reader.oversized
+            stats.sources[one.name] = {"lines": reader.lines, "unparsed": reader.unparsed, "oversized": reader.oversized}
+        return stats
+
+    def samples(self) -> list[Unparsed]:
+        """Some of the lines that no format took."""
+        return [sample for one in self._sources.values() for sample in one.reader.samples]
+
+    # inside
+
+    def _take(self, one: _Source, records: Iterable[Record], seen_at: float | None) -> None:
+        server = self.options.servers.get(one.name)
+        for record in records:
+            if isinstance(record, Unparsed | Chatter):
+                if isinstance(record, Chatter) and record.at is not None and (one.newest is None or record.at > one.newest):
+                    one.newest = record.at
+                continue
+            at = record.at
+            if at is None:
+                at = seen_at
+            elif one.newest is None or at > one.newest:
+                one.newest = at
+            if isinstance(record, Request) and record.host is None and server is not None:
+                record.host = server
+            if at is None:
+                if not isinstance(record, Trouble):
+                    self._joiner.expect(one.index, record)
+                continue
+            late = SLACK if isinstance(record, Request) and record.role == "proxy" else 0.0
+            coarse = record.coarse if isinstance(record, Request | Trouble) else False
+            self._order.put(at + late, one.index, record.line, record, coarse=coarse)
+
+    def _run(self, until: float) -> list[Change]:
+        for row in self._order.take(until):
+            record = row.item
+            late = SLACK if isinstance(record, Request) and record.role == "proxy" else 0.0
+            self._joiner.push(row.at - late, row.source, record)
+        changes = self._ledger.take(self._joiner.release(until))
+        changes += self._ledger.advance(until if until != float("inf") else None)
+        return self._count(changes)
+
+    def _classify(self, request: Request, at: float) -> Event | None:
+        request.at = at
+        event = self._classifier.classify(request)
+        if event is not None:
+            self._events += 1
+        return event
+
+    def _grown(self, event: Event) -> None:
+        self._ledger.touch(event)
+
+    def _learn(self, request: Request) -> str | None:
+        """A path that this line shows to be an MCP endpoint, so that plain requests for it are looked at from the next line on."""
+        if request.status == 401 and request.method == "POST" and not covers(request.path):
+            return request.path
+        _, found, suffix = request.path.partition("/.well-known/oauth-protected-resource/")
+        if found and not covers("/" + suffix):
+            return "/" + suffix
+        return None
+
+    def _count(self, changes: list[Change]) -> list[Change]:
+        for change in changes:
+            if isinstance(change, Closed):
+                attempt = change.attempt
+                self._closed.clients[attempt.client] += 1
+                self._closed.outcomes[attempt.outcome.value] += 1
+                if attempt.diagnoses:
+                    self._closed.diagnoses[attempt.diagnoses[0].code] += 1
+                for step in attempt.steps:
+                    self._closed.links[step.link] += 1
+        return changes
