@@ -31,7 +31,8 @@ def clf(text: str) -> float | None:
         found = second - offset if second is not None and offset is not None else None
     if len(_clf_memo) >= _MEMO_SIZE:
         _clf_memo.clear()
-    _clf_memo[text[:64]] = found
+    if len(text) <= 32:
+        _clf_memo[text] = found
     return found
 
 

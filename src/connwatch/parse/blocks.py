@@ -1,0 +1,259 @@
+"""Reads a source in blocks of bytes: the hot path. Knows lines and candidates, not formats (those are behind `Parser`).
+
+Of a million access lines a few thousand matter. The rest never become Python objects: lines of the right shape are counted in C,
+candidates (lines in which the rules' expression, or a path learnt since, occurs) are found in C and parsed one by one, and
+only where lines and shapes do not add up does the reader look at single lines.
+
+1. Whole input = line by line = byte by byte, in records, counts and samples: what becomes of a line depends on it and on those before it.
+2. No input raises; at most one partial line (64 KiB), 64 learnt paths and 20 samples are kept.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Generator, Iterator, Sequence
+
+from connwatch.model.line import Line
+from connwatch.model.record import Chatter, Record, Request, Unparsed
+from connwatch.parse.parser import Parser
+from connwatch.parse.recognise import AutoParser
+from connwatch.parse.redact import Redactor
+from connwatch.parse.registry import SKIMMED, Formats, make_parser
+
+__all__ = ["LONGEST_LINE", "BlockReader"]
+
+LONGEST_LINE = 65536
+_NEWLINE = 10
+_MOST_LEARNT = 64
+_MOST_SAMPLES = 20
+#: Where a path may begin when no space stands before it (`"uri":"/mcp"`, `path=/mcp`), for formats without a request line.
+_PATH_START = re.compile(rb"""(?<=[\t"'=|,;:])/""")
+_NOTHING = re.compile(rb"(?!)")
+
+
+class BlockReader:
+    """Blocks of one source in, records out.
+
+    `format` is a name from `formats` or "auto". `candidates` is what the rules want of access logs: an expression over bytes that
+    begins with the space before a path. `learn` is told every request and may name a path to watch from the next line on.
+    Counters: `lines` (complete lines read), `unparsed` (taken by no format), `oversized` (longer than 64 KiB, passed over);
+    `samples` holds the first twenty unparsed lines.
+    """
+
+    def __init__(
+        self,
+        source: str,
+        format: str,  # noqa: A002 - the word that the configuration has for it
+        formats: Formats,
+        redactor: Redactor,
+        candidates: re.Pattern[bytes],
+        learn: Callable[[Request], str | None],
+    ) -> None:
+        self.source = source
+        self.lines = 0
+        self.unparsed = 0
+        self.oversized = 0
+        self.samples: list[Unparsed] = []
+        self._auto = AutoParser(format, formats, redactor) if format == "auto" else None
+        self._parser: Parser = self._auto or make_parser(format, formats, redactor)
+        self._access = frozenset(name for name, table in formats.items() if table.get("kind", "log_format") in SKIMMED)
+        self._candidates = candidates
+        self._learn = learn
+        self._learnt: set[str] = set()
+        self._learnt_pattern = _NOTHING
+        self._rest = b""
+        self._skipping = False
+        self._seen_at: float | None = None
+
+    @property
+    def format(self) -> str:
+        """The format that the source is read in; "auto" as long as none was recognised."""
+        return (self._auto.leader or "auto") if self._auto else self._parser.format
+
+    def records(self, block: bytes, seen_at: float | None = None) -> Iterator[Record]:
+        """The records that `block` completes. `seen_at` (seconds since the epoch) is the time of lines that carry none.
+
+        Must be exhausted before the next call.
+        """
+        self._seen_at = seen_at
+        data = self._rest + block if self._rest else block
+        self._rest = b""
+        at, end = 0, len(data)
+        while at < end:
+            if self._skipping:
+                newline = data.find(b"\n", at)
+                if newline < 0:
+                    return
+                self._skipping = False
+                self.lines += 1
+                at = newline + 1
+                continue
+            # Windows cut behind the last newline that is within reach: only a line that is too long has none.
+            stop = data.rfind(b"\n", at, at + LONGEST_LINE + 1) + 1
+            if stop > 0:
+                yield from self._window(data, at, stop)
+                at = stop
+            elif end - at > LONGEST_LINE:
+                self.oversized += 1
+                self._skipping = True
+            else:
+                self._rest = data[at:]
+                return
+
+    def finish(self) -> Iterator[Record]:
+        """What a missing last newline held back, and what the parser has open. The reader can go on afterwards (the next line is a new one)."""
+        rest, self._rest = self._rest, b""
+        if self._skipping:
+            self._skipping = False
+            self.lines += 1
+        elif rest:
+            yield from self._window(rest, 0, len(rest))
+        yield from self.flush()
+
+    def flush(self) -> Iterator[Record]:
+        """What the parser has open; the partial line stays. For a live source that paused."""
+        return filter(self._wanted, self._parser.flush())
+
+    def watch(self, path: str) -> None:
+        """From the next line on, requests for `path` are candidates too. Paths that hold a digest cannot be watched; of others 64 at most are."""
+        if not path.startswith("/") or "#" in path or path in self._learnt or len(self._learnt) >= _MOST_LEARNT:
+            return
+        self._learnt.add(path)
+        endings = b"|".join(re.escape(known[1:].encode("utf-8", "replace")) for known in sorted(self._learnt))
+        self._learnt_pattern = re.compile(rb" /(?:" + endings + rb')(?=[ ?"])')
+
+    def _window(self, data: bytes, at: int, end: int) -> Iterator[Record]:
+        """The records of `data[at:end]`, which are complete lines."""
+        while at < end:
+            shape: re.Pattern[bytes] | None = getattr(self._parser, "shape", None)
+            if shape is None:
+                stop = data.find(b"\n", at, end) + 1 or end
+                yield from self._line(data[at:stop])
+                at = stop
+            else:
+                at = yield from self._skimmed(data, at, end, shape)
+
+    def _skimmed(self, data: bytes, at: int, end: int, shape: re.Pattern[bytes]) -> Generator[Record, None, int]:
+        """The records of lines of which most have this shape, up to the end or a change of shape; gives where it stopped."""
+        hits = _Hits((self._candidates, self._learnt_pattern), data, at, end)
+        while at < end:
+            hit = hits.following(at)
+            stop = end if hit < 0 else data.rfind(b"\n", at, hit) + 1 or at
+            if at < stop:
+                at = yield from self._ordinary(data, at, stop, shape)
+                if at < stop:
+                    return at
+            if hit >= 0:
+                stop = data.find(b"\n", hit, end) + 1 or end
+                for record in self._parsed(data[at:stop]):
+                    if isinstance(record, Request):
+                        yield record
+                        self._listen(record)
+                    elif self._wanted(record):
+                        yield record
+                at = stop
+                if self._auto is not None and self._auto.shape is not shape:
+                    return at
+                if self._learnt_pattern is not hits.patterns[1]:
+                    hits = _Hits((self._candidates, self._learnt_pattern), data, at, end)
+        return at
+
+    def _ordinary(self, data: bytes, at: int, end: int, shape: re.Pattern[bytes]) -> Generator[Record, None, int]:
+        """Lines without a candidate: counted where all have the shape, else looked at one by one."""
+        count = data.count(b"\n", at, end) + (data[end - 1] != _NEWLINE)
+        if len(shape.findall(data, at, end)) == count:
+            self.lines += count
+            if self._auto is not None:
+                self._auto.passed_over()
+            return end
+        while at < end:
+            stop = data.find(b"\n", at, end) + 1 or end
+            if shape.match(data, at, stop) is not None:
+                self.lines += 1
+                if self._auto is not None:
+                    self._auto.passed_over()
+            else:
+                yield from self._line(data[at:stop])
+                if self._auto is not None and self._auto.shape is not shape:
+                    return stop
+            at = stop
+        return at
+
+    def _line(self, raw: bytes) -> Iterator[Record]:
+        """The records of a line that may hold a candidate, as far as they are wanted."""
+        for record in self._parsed(raw):
+            if isinstance(record, Request):
+                if record.format not in self._access or self._is_candidate(raw):
+                    yield record
+                    self._listen(record)
+            elif self._wanted(record):
+                yield record
+
+    def _parsed(self, raw: bytes) -> Sequence[Record]:
+        """What the parser makes of the next line."""
+        self.lines += 1
+        if raw.endswith(b"\n"):
+            raw = raw[:-1]
+        if raw.endswith(b"\r"):
+            raw = raw[:-1]
+        return self._parser.parse(Line(self.source, self.lines, raw.decode("utf-8", "replace"), self._seen_at))
+
+    def _listen(self, request: Request) -> None:
+        path = self._learn(request)
+        if path is not None:
+            self.watch(path)
+
+    def _wanted(self, record: Record) -> bool:
+        """Of what is no request: unparsed lines are counted, the talk of a proxy matters only where it marks a start or an end."""
+        if isinstance(record, Unparsed):
+            self.unparsed += 1
+            if len(self.samples) < _MOST_SAMPLES:
+                self.samples.append(record)
+            return False
+        return not isinstance(record, Chatter) or bool(record.facts) or record.format not in self._access
+
+    def _is_candidate(self, raw: bytes) -> bool:
+        """Whether a line is one that the search in blocks would have stopped at; without a request line a path is looked for as well."""
+        for line in (raw,) if b" HTTP/" in raw else (raw, _PATH_START.sub(b" /", raw)):
+            if self._candidates.search(line) is not None or self._learnt_pattern.search(line) is not None:
+                return True
+        return False
+
+
+class _Hits:
+    """Where the next line with a candidate is. Each expression's next hit is remembered, so that the block is searched once by each."""
+
+    __slots__ = ("_data", "_end", "_next", "patterns")
+
+    def __init__(self, patterns: tuple[re.Pattern[bytes], re.Pattern[bytes]], data: bytes, at: int, end: int) -> None:
+        self.patterns = patterns
+        self._data = data
+        self._end = end
+        self._next = [end if pattern is _NOTHING else self._search(pattern, at) for pattern in patterns]
+
+    def following(self, at: int) -> int:
+        """A position in the first line at or behind `at` that holds a candidate, -1 if there is none."""
+        first = self._end
+        for index, pattern in enumerate(self.patterns):
+            hit = self._next[index]
+            if hit < at:
+                hit = self._next[index] = self._search(pattern, at)
+            first = min(first, hit)
+        return first if first < self._end else -1
+
+    def _search(self, pattern: re.Pattern[bytes], at: int) -> int:
+        data, end = self._data, self._end
+        while at < end:
+            found = pattern.search(data, at, end)
+            if found is None:
+                return end
+            hit = found.start()
+            stop = data.find(b"\n", hit, end)
+            if stop < 0 or found.end() <= stop:
+                return hit
+            # It runs into the next line: what counts is whether its own line holds one.
+            begin = data.rfind(b"\n", 0, hit) + 1
+            if pattern.search(data[begin:stop]) is not None:
+                return hit
+            at = stop + 1
+        return end

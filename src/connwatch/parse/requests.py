@@ -1,0 +1,101 @@
+"""Takes a request line apart: method, path, safe parameters and the exact keys among them. Knows no log format.
+
+Most lines of a busy log repeat a few hundred request lines without a query: those are remembered in a bounded table.
+"""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass, field
+
+from connwatch.parse.redact import Redactor
+
+__all__ = ["RequestLines", "Target"]
+
+_METHOD = re.compile(r"[A-Z][A-Z_-]{1,19}")
+_MEMO_SIZE = 4096
+_LONGEST_KNOWN = 256
+#: Parameters that tie requests together, and the kind of key each one is (RFC 6749, RFC 7636, the HTTP+SSE transport).
+_KINDS = {
+    "state": "state",
+    "code_challenge": "challenge",
+    "code": "code",
+    "client_id": "client_id",
+    "sessionid": "session",
+    "session_id": "session",
+}
+#: Opaque names of one sign-in between its pages, as servers call them. Short or numbered ones prove nothing.
+_TRANSACTIONS = frozenset(
+    "txn txid txn_id tx transaction transaction_id request req request_id req_id session login_challenge consent_challenge interaction "  # noqa: SIM905
+    "flow flow_id ticket auth_req_id auth_request_id request_uri login_session authz_id grant_id oauth_request".split()
+)
+_SHORTEST_TRANSACTION = 8
+
+
+@dataclass(slots=True)
+class Target:
+    """What a request asks for. `method` is "" where the client sent no HTTP."""
+
+    method: str
+    path: str
+    params: dict[str, str] = field(default_factory=dict)
+    keys: list[tuple[str, str]] = field(default_factory=list)
+
+
+class RequestLines:
+    """Reads request lines; one for each parser, because what it remembers holds digests under one key."""
+
+    def __init__(self, redactor: Redactor) -> None:
+        self._redactor = redactor
+        self._known: dict[str, tuple[str, str]] = {}
+
+    def known(self, request: str) -> Target | None:
+        """The target of a request line met before, None of any other."""
+        known = self._known.get(request)
+        return None if known is None else Target(*known)
+
+    def line(self, request: str) -> Target:
+        """nginx's `$request`, `POST /mcp HTTP/1.1`; anything else (a TLS hello on port 80, an empty line) has no method."""
+        method, _, rest = request.partition(" ")
+        target, _, protocol = rest.rpartition(" ")
+        read = self.target(method, target if protocol.startswith("HTTP/") else rest)
+        if "?" not in request and len(request) <= _LONGEST_KNOWN:
+            if len(self._known) >= _MEMO_SIZE:
+                self._known.clear()
+            self._known[request] = (read.method, read.path)
+        return read
+
+    def target(self, method: str, target: str) -> Target:
+        """Method and request target (RFC 9112 section 3.2); an absolute target keeps its path only."""
+        if _METHOD.fullmatch(method) is None:
+            return Target("", "")
+        if not target.startswith("/"):
+            scheme, separator, rest = target.partition("://")
+            if separator and len(scheme) < 16:
+                slash = rest.find("/")
+                target = rest[slash:] if slash >= 0 else "/"
+        path, _, query = target.partition("#")[0].partition("?")
+        read = Target(method, self._redactor.path(path))
+        if query:
+            read.params = self._redactor.params(query)
+            read.keys = self.keys(query, read.params)
+        return read
+
+    def keys(self, query: str, params: dict[str, str]) -> list[tuple[str, str]]:
+        """The exact keys among the parameters of `query`."""
+        keys = []
+        for name, value in params.items():
+            lowered = name.lower()
+            kind = _KINDS.get(lowered)
+            if kind is None and lowered in _TRANSACTIONS and _long(query, name):
+                kind = "transaction"
+            if kind is not None and value:
+                keys.append((kind, value))
+        return keys
+
+
+def _long(query: str, name: str) -> bool:
+    """Whether the value of `name` is long enough to be one sign-in's own."""
+    at = f"&{query}".find(f"&{name}=")
+    value = query[at + len(name) + 1 :].partition("&")[0] if at >= 0 else ""
+    return len(value) >= _SHORTEST_TRANSACTION
