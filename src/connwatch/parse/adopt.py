@@ -15,7 +15,7 @@ from connwatch.model.record import Detail, Record, Request, Trouble
 __all__ = ["LINES", "MOST", "PATIENCE", "Waiting"]
 
 MOST = 16
-PATIENCE = 5.0
+PATIENCE = 1.0
 LINES = 12
 
 

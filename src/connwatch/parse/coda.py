@@ -24,6 +24,7 @@ from connwatch.parse.inspected import fields_of, inline_fields
 from connwatch.parse.named import Findings
 from connwatch.parse.parser import FormatTable
 from connwatch.parse.redact import Redactor
+from connwatch.parse.requests import RequestLines
 
 __all__ = ["CodaParser", "coda_parser"]
 
@@ -57,6 +58,7 @@ class CodaParser:
     def __init__(self, name: str, redactor: Redactor) -> None:
         self._name = name
         self._redactor = redactor
+        self._requests = RequestLines(redactor)
         self._gatherer = Gatherer()
         self._current: _Current | None = None
 
@@ -107,9 +109,8 @@ class CodaParser:
         found = _REQUEST.fullmatch(message.head)
         if found is None:
             return Unparsed(message.source, message.line, self._redactor.text(message.head)[:300], "a request line of coda-mcp, cut or changed")
-        target, _, query = found[2].partition("?")
-        path = self._redactor.path(target)
-        self._current = _Current(message.line, found[1], path.rstrip("/"))
+        target = self._requests.target(found[1], found[2])
+        self._current = _Current(message.line, target.method, target.path.rstrip("/"))
         return Request(
             message.source,
             message.line,
@@ -118,10 +119,11 @@ class CodaParser:
             coarse=False,
             role="app",
             format=self._name,
-            method=found[1],
-            path=path,
-            params=self._redactor.params(query),
+            method=target.method,
+            path=target.path,
+            params=target.params,
             authorization=found[3] == "yes",
+            keys=target.keys,
         )
 
     def _chatter(self, message: Message) -> Record:

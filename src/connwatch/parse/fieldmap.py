@@ -45,7 +45,7 @@ FIELDS = frozenset(
         "message",
     ]
 )
-_TABLE_KEYS = frozenset({"id", "kind", "role", "doc", "fields", "keys", "when", "begins", "stamp", "example"})
+_TABLE_KEYS = frozenset({"id", "title", "kind", "role", "rank", "note", "fields", "keys", "when", "begins", "example"})
 
 
 @dataclass(frozen=True, slots=True)

@@ -50,4 +50,4 @@ def unquoted(value: str) -> str:
         return read if isinstance(read, str) else ""
     if value[:1] in ("'", "`"):
         return value[1:-1].replace("\\'", "'") if len(value) > 1 and value[-1] == value[0] else ""
-    return "" if value[:1] in ("{", "[") else value
+    return "" if value[:1] in ("{", "[") or value[-1:] in ("{", "[") else value

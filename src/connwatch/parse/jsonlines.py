@@ -8,11 +8,9 @@ from collections.abc import Sequence
 from connwatch.model.line import Line
 from connwatch.model.record import Record, Unparsed
 from connwatch.parse.app_line import stamped
-from connwatch.parse.fieldmap import compile_fields
-from connwatch.parse.gather import Message
 from connwatch.parse.parser import FormatTable
 from connwatch.parse.redact import Redactor
-from connwatch.parse.structured import structured_record
+from connwatch.parse.structured import FieldReader
 
 __all__ = ["JsonParser", "json_object", "json_parser"]
 
@@ -44,14 +42,13 @@ class JsonParser:
     """Reads JSON lines. Holds nothing between lines."""
 
     def __init__(self, name: str, table: FormatTable, redactor: Redactor) -> None:
-        self._name = name
-        self._fields = compile_fields(name, table)
+        self._reader = FieldReader(name, table, redactor)
         self._redactor = redactor
 
     @property
     def format(self) -> str:
         """The name by which it was asked for."""
-        return self._name
+        return self._reader.format
 
     def parse(self, line: Line) -> Sequence[Record]:
         """The records that this line completed."""
@@ -59,8 +56,7 @@ class JsonParser:
         values, reason = json_object(text)
         if reason:
             return (Unparsed(line.source, line.number, self._redactor.text(text)[:300], reason),)
-        message = Message(line.source, line.number, line.number, at, "")
-        return (structured_record(message, line.seen_at, values, self._fields, self._name, self._redactor),)
+        return (self._reader.record(line, at, values),)
 
     def flush(self) -> Sequence[Record]:
         """Nothing: no line is ever held."""

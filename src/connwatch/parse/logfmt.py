@@ -8,11 +8,9 @@ from collections.abc import Sequence
 from connwatch.model.line import Line
 from connwatch.model.record import Record, Unparsed
 from connwatch.parse.app_line import stamped
-from connwatch.parse.fieldmap import compile_fields
-from connwatch.parse.gather import Message
 from connwatch.parse.parser import FormatTable
 from connwatch.parse.redact import Redactor
-from connwatch.parse.structured import structured_record
+from connwatch.parse.structured import FieldReader
 
 __all__ = ["LogfmtParser", "logfmt_parser", "pairs_of"]
 
@@ -42,14 +40,13 @@ class LogfmtParser:
     """Reads logfmt lines. Holds nothing between lines."""
 
     def __init__(self, name: str, table: FormatTable, redactor: Redactor) -> None:
-        self._name = name
-        self._fields = compile_fields(name, table)
+        self._reader = FieldReader(name, table, redactor)
         self._redactor = redactor
 
     @property
     def format(self) -> str:
         """The name by which it was asked for."""
-        return self._name
+        return self._reader.format
 
     def parse(self, line: Line) -> Sequence[Record]:
         """The records that this line completed."""
@@ -57,8 +54,7 @@ class LogfmtParser:
         values = pairs_of(text)
         if len(values) < 2:
             return (Unparsed(line.source, line.number, self._redactor.text(text)[:300], "fewer than two name=value pairs"),)
-        message = Message(line.source, line.number, line.number, at, "")
-        return (structured_record(message, line.seen_at, values, self._fields, self._name, self._redactor),)
+        return (self._reader.record(line, at, values),)
 
     def flush(self) -> Sequence[Record]:
         """Nothing: no line is ever held."""

@@ -7,100 +7,122 @@ line is a detail (it has keys), trouble (its level says error), or chatter.
 
 from __future__ import annotations
 
-import re
 from collections.abc import Mapping
 from urllib.parse import urlsplit
 
-from connwatch.model.record import Chatter, Detail, Record, Request, Trouble
-from connwatch.parse.fieldmap import FieldMap
-from connwatch.parse.gather import Message
+from connwatch.model.line import Line
+from connwatch.model.record import Chatter, Detail, Record, Request, Trouble, Unparsed
+from connwatch.parse.fieldmap import compile_fields
 from connwatch.parse.named import Findings
 from connwatch.parse.redact import Redactor
+from connwatch.parse.requests import RequestLines
 from connwatch.parse.units import duration_of, instant_of, whole_of
 
-__all__ = ["structured_record"]
+__all__ = ["FieldReader"]
 
-_METHOD = re.compile(r"[A-Za-z]{3,10}")
 _ERRORS = frozenset({"error", "err", "fatal", "critical", "crit", "panic", "dpanic", "alert", "emerg"})
 _PINO_ERROR = 50  # pino and bunyan: 50 error, 60 fatal
 _LONGEST = 8192
+_LONGEST_AGENT = 300
+_LONGEST_NAME = 100
 
 
-def structured_record(
-    message: Message, seen_at: float | None, values: Mapping[str, object], fields: FieldMap, format_: str, redactor: Redactor
-) -> Record:
-    """The record of one line's `values`.
+class FieldReader:
+    """Reads the values of a line by one format's map. Raises ConfigError where the format's table is wrong."""
 
-    `message.head` is not read. Its stamp, the engine's, comes before the line's own, and that before `seen_at`.
-    """
+    def __init__(self, name: str, table: Mapping[str, object], redactor: Redactor) -> None:
+        self.format = name
+        self._map = compile_fields(name, table)
+        self._redactor = redactor
+        self._requests = RequestLines(redactor)
 
-    def text(name: str) -> str:
-        field = fields.fields.get(name)
-        value = field.of(values) if field is not None else None
-        return value[:_LONGEST] if isinstance(value, str) else ""
+    def record(self, line: Line, at: float | None, values: Mapping[str, object]) -> Record:
+        """The record of one line. `at`, the engine's stamp, comes before the line's own, and that before `line.seen_at`."""
+        found = Findings(self._redactor)
+        for name, field in self._map.keys.items():
+            value = field.of(values)
+            if isinstance(value, (str, int)) and not isinstance(value, bool):
+                found.note(name, str(value)[:_LONGEST])
+        own = instant_of(*self._raw(values, "at"))
+        coarse = at is None and own is not None and _is_coarse(self._raw(values, "at")[0])
+        stamp = next((each for each in (at, own, line.seen_at) if each is not None), None)
+        request = self._request(line, stamp, coarse, values, found)
+        if request is not None and self._map.takes(values):
+            return request
+        if request is not None or all(self._raw(values, name)[0] is None for name in ("at", "level", "message")):
+            return Unparsed(line.source, line.number, found.text(line.text), "its fields are not those of this format")
+        place = (line.source, line.number, line.number, stamp)
+        if _is_error(self._raw(values, "level")[0]):
+            said = found.text(self._text(values, "message"))
+            return Trouble(*place, coarse=coarse, role=self._map.role, format=self.format, cause="other", text=said)
+        if found.keys:
+            return Detail(*place, format=self.format, of=None, keys=found.keys, facts=found.facts)
+        return Chatter(*place, format=self.format)
 
-    def raw(name: str) -> tuple[object, str]:
-        field = fields.fields.get(name)
-        return (field.of(values), field.unit) if field is not None else (None, "")
-
-    found = Findings(redactor)
-    for name, field in fields.keys.items():
-        value = field.of(values)
-        if isinstance(value, (str, int)) and not isinstance(value, bool):
-            found.note(name, str(value)[:_LONGEST])
-    own = instant_of(*raw("at"))
-    at = next((each for each in (message.at, own, seen_at) if each is not None), None)
-    place = (message.source, message.line, message.end_line)
-    method, status = text("method"), whole_of(raw("status")[0])
-    target = text("target") or text("path")
-    if _METHOD.fullmatch(method) and target and ((status is not None and 100 <= status <= 599) or fields.begins):
-        duration = duration_of(*raw("duration"))
-        if fields.role == "app" and at is not None and duration is not None and not fields.begins:
+    def _request(self, line: Line, at: float | None, coarse: bool, values: Mapping[str, object], found: Findings) -> Request | None:
+        """The request that a line tells of, or None where it lacks what makes one."""
+        status = whole_of(self._raw(values, "status")[0])
+        if not self._map.begins and (status is None or not 100 <= status <= 599):
+            return None
+        raw = self._text(values, "target") or self._text(values, "path")
+        target = self._requests.target(self._text(values, "method").upper(), raw)
+        if not target.method or not raw:
+            return None
+        query = self._text(values, "query").removeprefix("?")
+        if query and not target.params:
+            target.params = self._redactor.params(query)
+            target.keys = self._requests.keys(query, target.params)
+        duration = duration_of(*self._raw(values, "duration"))
+        if self._map.role == "app" and at is not None and duration is not None and not self._map.begins:
             at -= duration
-        path, query, host = _split(target)
-        referer = text("referer")
-        authorization = _authorization(raw("authorization")[0], raw("headers")[0], found)
+        referer, _, referer_query = self._text(values, "referer").partition("?")
+        headers = self._raw(values, "headers")[0]
+        authorization = _authorization(self._raw(values, "authorization")[0], headers, found)
         return Request(
-            *place,
+            line.source,
+            line.number,
+            line.number,
             at,
-            coarse=message.at is None and own is not None and _is_coarse(raw("at")[0]),
-            role=fields.role,
-            format=format_,
-            method=method.upper(),
-            path=redactor.path(path),
-            params=redactor.params(query or text("query").removeprefix("?")),
-            host=_short(redactor, text("host") or host),
-            address=_short(redactor, text("address").split(",")[0].strip()),
-            agent=_short(redactor, text("agent"), 300),
+            coarse=coarse,
+            role=self._map.role,
+            format=self.format,
+            method=target.method,
+            path=target.path,
+            params=target.params,
+            host=self._bounded(self._text(values, "host") or _host(raw)),
+            address=self._bounded(self._text(values, "address").partition(",")[0].strip()),
+            agent=self._redactor.text(self._text(values, "agent"))[:_LONGEST_AGENT] or None,
             status=status,
-            size=whole_of(raw("size")[0]),
+            size=whole_of(self._raw(values, "size")[0]),
             duration=duration,
-            referer=redactor.address(referer.partition("?")[0]) if referer else None,
-            referer_params=redactor.params(referer.partition("?")[2].partition("#")[0]),
-            upstream=_short(redactor, text("upstream")),
+            referer=self._redactor.address(referer) if referer else None,
+            referer_params=self._redactor.params(referer_query.partition("#")[0]),
+            upstream=self._bounded(self._text(values, "upstream")),
             authorization=authorization,
-            keys=found.keys,
+            keys=list(dict.fromkeys(target.keys + found.keys)),
             facts=found.facts,
         )
-    said = text("message")
-    if _is_error(raw("level")[0]):
-        return Trouble(*place, at, coarse=False, role=fields.role, format=format_, cause="other", text=found.text(said), method=method or None)
-    if found.keys:
-        return Detail(*place, at, format_, None, found.keys, found.facts)
-    return Chatter(*place, at, format_)
+
+    def _raw(self, values: Mapping[str, object], name: str) -> tuple[object, str]:
+        field = self._map.fields.get(name)
+        return (field.of(values), field.unit) if field is not None else (None, "")
+
+    def _text(self, values: Mapping[str, object], name: str) -> str:
+        value = self._raw(values, name)[0]
+        return value[:_LONGEST] if isinstance(value, str) and value != "-" else ""
+
+    def _bounded(self, value: str) -> str | None:
+        return self._redactor.address(value)[:_LONGEST_NAME] or None
 
 
-def _split(target: str) -> tuple[str, str, str]:
-    """Path, query and host of a request target in origin or absolute form (RFC 9112 section 3.2)."""
-    host = ""
-    if "://" in target[:12]:
-        try:
-            parts = urlsplit(target)
-            return parts.path or "/", parts.query, parts.netloc.rpartition("@")[2]
-        except ValueError:
-            return "/", "", ""
-    path, _, query = target.partition("?")
-    return path, query.partition("#")[0], host
+def _host(target: str) -> str:
+    """The host of an absolute request target (RFC 9112 section 3.2.2), "" for any other."""
+    if "://" not in target[:16]:
+        return ""
+    try:
+        return urlsplit(target).netloc.rpartition("@")[2]
+    except ValueError:
+        return ""
 
 
 def _authorization(value: object, headers: object, found: Findings) -> bool | None:
@@ -112,12 +134,6 @@ def _authorization(value: object, headers: object, found: Findings) -> bool | No
             found.note("authorization", value)
         return True
     return False if isinstance(headers, Mapping) and headers else None
-
-
-def _short(redactor: Redactor, value: str, longest: int = 100) -> str | None:
-    if not value or value == "-":
-        return None
-    return redactor.text(value[:1000])[:longest] if longest > 100 else redactor.address(value)[:longest]
 
 
 def _is_coarse(stamp: object) -> bool:

@@ -17,6 +17,7 @@ from connwatch.parse.gather import Message
 from connwatch.parse.named import Findings
 from connwatch.parse.parser import FormatTable
 from connwatch.parse.redact import Redactor
+from connwatch.parse.requests import RequestLines
 from connwatch.parse.rich_wrap import Wrapped, continues, wrapped_head
 from connwatch.parse.sdk_phrases import SDK_PHRASES
 
@@ -26,7 +27,11 @@ _ACCESS = re.compile(
     r"(?P<prefix>.{0,120}?)(?:(?<=[\s:])|^)(?P<address>\[?[0-9A-Fa-f.:]{2,45}\]?:\d{1,5}|[\w.-]{1,64}:\d{1,5}|testclient|)"
     r' ?- "(?P<method>[A-Z]{3,10}) (?P<target>\S{1,8000}) HTTP/\d(?:\.\d)?" (?P<status>[1-5]\d\d)\b'
 )
-_LEVEL = re.compile(r"(?:TRACE|DEBUG|INFO|WARNING|ERROR|CRITICAL):")
+#: uvicorn's own, `logging.basicConfig`'s, and the usual `<time> - <logger> - LEVEL - `.
+_LEVEL = re.compile(
+    r"(?:\d{4}-\d\d-\d\d \d\d:\d\d:\d\d[,.]\d{1,6}(?: - [\w.]{1,80})?[ -]{1,4}\[?)?"
+    r"(TRACE|DEBUG|INFO|WARNING|ERROR|CRITICAL)(?::|\]| - )"
+)
 _STARTED = re.compile(r"(?:INFO:\s+)?(?:Started server process|Starting MCP server)")
 _STOPPED = re.compile(r"(?:INFO:\s+)?Finished server process")
 _TRACEBACK = re.compile(r"(?:\s*\+ Exception Group )?Traceback \(most recent call last\):|ERROR:\s+Exception in ASGI application")
@@ -49,6 +54,7 @@ class UvicornParser:
     def __init__(self, name: str, redactor: Redactor) -> None:
         self._name = name
         self._redactor = redactor
+        self._requests = RequestLines(redactor)
         self._waiting = Waiting()
         self._open: Message | None = None
         self._wrapped: Wrapped | None = None  # None while the open message is a traceback
@@ -112,7 +118,7 @@ class UvicornParser:
         return self._said(message, message.body[0].strip() if message.body else message.head, "ERROR")
 
     def _request(self, message: Message, found: re.Match[str]) -> Request:
-        target, _, query = found["target"].partition("?")
+        target = self._requests.target(found["method"], found["target"])
         address = found["address"].rpartition(":")[0].strip("[]")
         return Request(
             message.source,
@@ -122,11 +128,12 @@ class UvicornParser:
             coarse=message.at is None,
             role="app",
             format=self._name,
-            method=found["method"],
-            path=self._redactor.path(target),
-            params=self._redactor.params(query),
+            method=target.method,
+            path=target.path,
+            params=target.params,
             address=address or None,
             status=int(found["status"]),
+            keys=target.keys,
         )
 
     def _said(self, message: Message, text: str, level: str) -> list[Record]:
@@ -167,7 +174,4 @@ def _access(text: str) -> re.Match[str] | None:
 
 def _level(text: str) -> str:
     found = _LEVEL.match(text)
-    if found is not None:
-        return found.group()[:-1]
-    named = re.search(r"\b(DEBUG|INFO|WARNING|ERROR|CRITICAL)\b", text[:120])
-    return named[1] if named else ""
+    return found[1] if found is not None else ""
