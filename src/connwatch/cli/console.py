@@ -12,9 +12,10 @@ import sys
 from dataclasses import dataclass
 from typing import Any, TextIO
 
+from connwatch.cli.spans import cut, wrapped
 from connwatch.parse.printable import printable
 
-__all__ = ["Screen", "print_json", "say", "screen", "steady_streams"]
+__all__ = ["Screen", "print_json", "remark", "say", "screen", "steady_streams"]
 
 _NARROWEST = 60
 
@@ -42,6 +43,19 @@ def say(message: str) -> None:
     lines = [printable(line) for line in message.splitlines()] or [""]
     sys.stderr.write("".join(f"connwatch: {line}\n" if index == 0 else f"  {line}\n" for index, line in enumerate(lines)))
     sys.stderr.flush()
+
+
+def remark(message: str) -> None:
+    """A remark under a result, on standard error; faint where that is a terminal."""
+    shown = screen(sys.stderr)
+    text = "".join(f"{part}\n" for line in message.splitlines() for part in _folded(line, shown.width))
+    sys.stderr.write(f"\x1b[2m{text}\x1b[0m" if shown.colour else text)
+    sys.stderr.flush()
+
+
+def _folded(line: str, width: int | None) -> list[str]:
+    """A line in lines that fit; what is set in from the left (a sample of a log) stays on one."""
+    return [printable(line) if width is None else cut(printable(line), width)] if line.startswith(" ") else wrapped(line, width) or [""]
 
 
 def print_json(value: Any) -> None:

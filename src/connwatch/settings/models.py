@@ -6,11 +6,12 @@ name every field. Unknown keys are refused, because a misspelt setting that is s
 
 from __future__ import annotations
 
-import re
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
+
+from connwatch.settings.problems import NAME
 
 __all__ = [
     "AlertSettings",
@@ -27,9 +28,6 @@ __all__ = [
     "StateSettings",
     "StdinSource",
 ]
-
-NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}")
-
 
 class _Table(BaseModel):
     """A TOML table."""
@@ -123,7 +121,9 @@ class FormatSettings(_Table):
     The parts of a field map are checked where they are compiled, so that a catalogue file and a configuration file obey one rule.
     """
 
-    kind: Literal["nginx", "json", "logfmt"] = Field("nginx", description='"nginx" with a log_format; "json" or "logfmt" with fields.')
+    kind: Literal["log_format", "json", "logfmt"] = Field(
+        "log_format", description='"log_format" with an nginx log_format; "json" or "logfmt" with fields.'
+    )
     log_format: str | None = Field(None, min_length=1, description="The nginx log_format string, exactly as nginx has it.")
     role: Literal["proxy", "app"] | None = Field(None, description="Who writes it: the proxy (when a request ends) or the server (while it runs).")
     fields: dict[str, Any] | None = Field(
@@ -135,9 +135,9 @@ class FormatSettings(_Table):
 
     @model_validator(mode="after")
     def _one_kind(self) -> FormatSettings:
-        if self.kind == "nginx" and self.log_format is None:
+        if self.kind == "log_format" and self.log_format is None:
             raise ValueError('a format needs log_format, or kind = "json" or "logfmt" with fields')
-        if self.kind != "nginx" and (self.log_format is not None or not self.fields):
+        if self.kind != "log_format" and (self.log_format is not None or not self.fields):
             raise ValueError(f"a format of kind {self.kind} has fields, and no log_format")
         return self
 

@@ -6,12 +6,16 @@ Standard library only, so that commands without a configuration never pay for py
 from __future__ import annotations
 
 import difflib
+import re
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 from connwatch.model.errors import ConfigError
 
-__all__ = ["SettingsError", "nearest", "problem_of"]
+__all__ = ["NAME", "SettingsError", "nearest", "problem_of"]
+
+#: What a source or a format may be called.
+NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}")
 
 
 #: What must stand there, by the kind of error; other kinds (bounds, lengths) read well as pydantic words them.

@@ -1,0 +1,85 @@
+"""What every command that reads logs starts from: settings where they were asked for, the catalogue, the engine. Must not know files or output.
+
+A configuration is looked for only where the user named one (--config, CONNWATCH_CONFIG or a CONNWATCH_… setting), and only then is pydantic
+imported: reading a log with the defaults must start at once.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, TypeVar
+
+import click
+
+from connwatch.rules.catalogue import Catalogue
+from connwatch.settings.environment import PREFIX, RESERVED
+from connwatch.settings.loader import load_catalogue
+
+if TYPE_CHECKING:
+    from connwatch.engine import Engine
+    from connwatch.settings.models import Settings
+
+__all__ = ["Setup", "config_option", "log_format_option", "prepare"]
+
+_Function = TypeVar("_Function", bound=Callable[..., Any])
+
+
+@dataclass(frozen=True, slots=True)
+class Setup:
+    """The catalogue with the user's entries in it, and the settings, None where none were asked for."""
+
+    catalogue: Catalogue
+    settings: Settings | None
+
+    @property
+    def lateness(self) -> float:
+        """Seconds to wait for lines that are late."""
+        return self.settings.engine.lateness_seconds if self.settings is not None else 2.0
+
+    def engine(self) -> Engine:
+        """A new engine."""
+        from connwatch.engine import Engine, EngineOptions
+
+        if self.settings is None:
+            return Engine(self.catalogue)
+        wanted = self.settings.engine
+        options = EngineOptions(
+            max_open=wanted.max_open, lateness=wanted.lateness_seconds, mcp_paths=wanted.mcp_paths, endpoints=wanted.endpoints, servers=wanted.servers
+        )
+        return Engine(self.catalogue, options)
+
+
+def prepare(config: Path | None, log_formats: Mapping[str, Mapping[str, Any]], *, examples: bool = False) -> Setup:
+    """Settings and catalogue for one run. `log_formats` are those of the command line; they win. Raises ConfigError."""
+    settings = None
+    if config is not None or any(name.startswith(PREFIX) and name not in RESERVED for name in os.environ):
+        from connwatch.settings.settings import load_settings
+
+        settings = load_settings(config, os.environ)
+    formats: dict[str, Mapping[str, Any]] = {**(settings.format_tables() if settings is not None else {}), **log_formats}
+    directory = settings.catalogue.dir if settings is not None else None
+    return Setup(load_catalogue(directory, formats or None, examples=examples), settings)
+
+
+def config_option(function: _Function) -> _Function:
+    """--config, or the variable CONNWATCH_CONFIG."""
+    return click.option(
+        "--config",
+        type=click.Path(path_type=Path, dir_okay=False),
+        envvar="CONNWATCH_CONFIG",
+        help="Configuration file (also: CONNWATCH_CONFIG). Without it the defaults hold.",
+    )(function)
+
+
+def log_format_option(function: _Function) -> _Function:
+    """--log-format, repeatable."""
+    return click.option(
+        "--log-format",
+        "log_formats",
+        metavar="NAME='$host …'",
+        multiple=True,
+        help="An nginx log_format string under a name; use the name as FORMAT. Repeatable.",
+    )(function)

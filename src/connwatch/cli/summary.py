@@ -1,0 +1,53 @@
+"""The few sentences under a table: how many attempts of which outcome, what was not shown, what could not be read. Must not draw."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any
+
+from connwatch.cli.table import Row
+from connwatch.cli.words import day
+from connwatch.model.attempt import Outcome
+from connwatch.model.record import Unparsed
+
+__all__ = ["summary"]
+
+_SAMPLES = 2
+_SAMPLE_WIDTH = 100
+
+
+def summary(
+    rows: Sequence[Row], counted: Counter[Outcome], stats: Mapping[str, Any], samples: Sequence[Unparsed], *, show_probes: bool
+) -> Iterator[str]:
+    """One message after the other; `stats` are the engine's totals."""
+    yield _attempts(rows, counted, stats)
+    probes = counted[Outcome.PROBE]
+    if probes and not show_probes:
+        yield f"{_many(probes, 'probe')} not shown: health checks, scanners and the like (--outcome probe shows them)"
+    bad = next((row for row in sorted(rows, key=lambda row: row.started_at, reverse=True) if row.stuck_at != "-"), None)
+    if bad is not None:
+        yield f"to see why one stopped, add --attempt {bad.id}"
+    unparsed = stats.get("unparsed") or 0
+    if unparsed:
+        yield f"{_many(unparsed, 'line')} in no known format (connwatch explain tells why):\n" + "\n".join(
+            f"  {sample.source}:{sample.line}: {sample.text[:_SAMPLE_WIDTH]}" for sample in samples[:_SAMPLES]
+        )
+    if stats.get("oversized"):
+        yield f"{_many(stats['oversized'], 'line')} too long to be read"
+
+
+def _attempts(rows: Sequence[Row], counted: Counter[Outcome], stats: Mapping[str, Any]) -> str:
+    lines = _many(stats.get("lines") or 0, "line")
+    if not rows:
+        return f"no connector attempt in {lines}"
+    parts = ", ".join(f"{counted[outcome]:,} {outcome.value}" for outcome in Outcome if counted[outcome] and outcome is not Outcome.PROBE)
+    days = sorted({day(row.started_at) for row in rows})
+    when = days[0] if len(days) == 1 else f"{days[0]} to {days[-1]}"
+    servers = {row.server for row in rows}
+    where = f" at {next(iter(servers))}" if len(servers) == 1 and servers != {"-"} else ""
+    return f"{_many(len(rows), 'attempt')}{where}, {when} (UTC): {parts or 'probes only'}; {lines} read"
+
+
+def _many(count: int, noun: str) -> str:
+    return f"{count:,} {noun}{'' if count == 1 else 's'}"
