@@ -14,29 +14,36 @@ from connwatch.rules.catalogue import Catalogue
 
 __all__ = ["candidate_patterns", "covers"]
 
-# Words at the beginning of a path segment, grouped by first letter: a branch whose first letter differs is left at once.
-_WORDS = (
-    rb"m(?:cp(?:[-_](?:server|oauth)[-_\w]*)?[/?\" ]|essages?/?\?)|o(?:auth|idc|penid)|\.well-known/[opmj]|a(?:uthori[sz]e|pprove)"
-    rb"|c(?:onsent|allback|onnect/|lients-reg)|log(?:in|on)[/?\" ]|s(?:se[/?\" ]|ign-?in|so[/?\" ])|re(?:gister|alms/)|token"
-    rb"|dec(?:ide|ision)|grant[/?\" ]|introspect|userinfo"
+# Words at the beginning of a path's first segment, grouped by first letter: a branch whose first letter differs is left at once.
+_FIRST = (
+    rb'm(?:cp(?:[-_](?:server|oauth)[-_\w]*)?[/?" ]|essages?/?\?)|o(?:auth|idc|penid)|\.well-known/[opmj]|a(?:uthori[sz]e|pprove)'
+    rb'|c(?:onsent|allback|onnect/|lients-reg)|log(?:in|on)[/?" ]|s(?:se[/?" ]|ign-?in|so[/?" ])|re(?:gister|alms/)|token'
+    rb'|dec(?:ide|ision)|grant[/?" ]|introspect|userinfo'
 )
-_PARAMETERS = rb"c(?:lient_id=|ode_challenge)|redirect_uri=|action=(?:token|authori[sz]e|consent|register)"
-_DEPTH = 6
-_REFERERS = rb"https?://(?:[^/\"?]*+/)*?(?:authori[sz]e|consent|oauth2?[/?])"
-_COVERED = re.compile(r"(?:.*/)?(?:mcp|sse)/?|/mcp/.*|/")
+# Words of a deeper segment: fewer for a GET, of which there are many, than for the methods that change something.
+_DEEP_GET = rb'mcp(?:[-_]oauth[-_\w]*)?[/?" ]|o(?:auth|idc|penid)|\.well-known/[opmj]|authori[sz]e|co?nsent|login[/?" ]|s(?:se|ign-?in)[/?" ]|callback'
+_DEEP = _FIRST
+_QUERY = rb"\?(?:client_id=|redirect_uri=|response_type=|code_challenge)"
+_REFERER = rb'https?://[^/"]*+/(?:authori[sz]e|consent|oauth2?[/?]|[^/?"]*+/(?:authori[sz]e|consent|oauth2?[/?]|[^/?"]*+/(?:authori[sz]e|consent)))'
+_COVERED = re.compile(r"(?:/[^/]*){0,3}/(?:mcp|sse)/?|/mcp/.*|/")
 
 
 def candidate_patterns(catalogue: Catalogue, shape: Literal["text", "json"] = "text") -> list[bytes]:
-    """Sources of bytes patterns; a line that any of them hits is worth parsing. A hit lies within its line."""
+    """Sources of bytes patterns; a line that any of them hits is worth parsing. A hit begins in the line that it is about."""
     agents = _agents(catalogue)
-    words = _unrolled(_DEPTH)
+    get, other = _words(_FIRST, _DEEP_GET, 4), _words(_FIRST, _DEEP, 6)
     if shape == "json":
-        tail = rb'[^"\n]*+",(?:"[^"\n]*+"[:,])*?"http_user_agent":"(?:' + agents + rb")"
-        refused = rb'(?<=POST /)(?: |[^"\n]*+","status":"401)'
-        return [rb'"request":"[A-Z]+ /(?:' + words + rb"|" + refused + rb"|" + tail + rb")"]
-    tail = rb'[^"\n]*+" \d++ \d++ "(?:[^"\n]*+" "(?:' + agents + rb")|" + _REFERERS + rb")"
-    refused = rb'(?<=POST /)(?: |[^"\n]*+" 401 )'
-    return [rb'\] "(?:GET|POST|HEAD|DELETE|OPTIONS|PUT) /(?:' + words + rb"|" + refused + rb"|" + tail + rb")"]
+        # nginx-proxy's LOG_JSON has six fields between the request and the agent: status, size, two times, upstream, Referer.
+        referer = rb'[^"]*+"' * 21 + rb',"http_referrer":"' + _REFERER
+        agent = rb'[^"]*+"' * 25 + rb',"http_user_agent":"(?:"|' + agents + rb")"
+        changing = other + rb'| |[^"]*+","status":"401|' + agent + rb"|" + referer
+        return [rb'"request":"(?:GET /(?:' + get + rb"|favicon\.ico" + referer + rb"|" + agent + rb")|(?:POST|HEAD|DELETE|OPTIONS|PUT) /(?:" + changing + rb"))"]
+    after = rb'[^"]*+" \d++ \d++ "'
+    agent = rb'[^"]*+" "(?:' + agents + rb")"
+    return [
+        rb'\] "(?:GET /(?:' + get + rb"|favicon\.ico" + after + _REFERER + rb"|" + after + agent + rb")"
+        rb"|(?:POST|HEAD|DELETE|OPTIONS|PUT) /(?:" + other + rb'| |[^"]*+" 401 |' + after + rb"(?:" + agent + rb"|" + _REFERER + rb")))"
+    ]
 
 
 def covers(path: str) -> bool:
@@ -44,9 +51,12 @@ def covers(path: str) -> bool:
     return _COVERED.fullmatch(path) is not None
 
 
-def _unrolled(depth: int) -> bytes:
-    deeper = rb"|[^/?\" \n]*+(?:/" + _unrolled(depth - 1) + rb"|\?(?:[^&\" \n]*+&)*?(?:" + _PARAMETERS + rb"))" if depth else b""
-    return rb"(?:" + _WORDS + deeper + rb")"
+def _words(first: bytes, deeper: bytes, depth: int) -> bytes:
+    """One of the words at the beginning of any of the first segments, or an authorization parameter that opens the query."""
+    nested = b"(?!)"
+    for _ in range(depth):
+        nested = deeper + rb'|[^/?" ]*+(?:/(?:' + nested + rb")|" + _QUERY + rb")"
+    return first + rb'|[^/?" ]*+(?:/(?:' + nested + rb")|" + _QUERY + rb")"
 
 
 def _agents(catalogue: Catalogue) -> bytes:

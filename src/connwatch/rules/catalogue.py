@@ -158,6 +158,7 @@ class Catalogue:
     limits: dict[str, TimeLimit] = field(default_factory=dict)
     formats: dict[str, Mapping[str, Any]] = field(default_factory=dict)
     diagnoses: dict[str, Mapping[str, Any]] = field(default_factory=dict)
+    order: Mapping[str, Any] = field(default_factory=dict)  # the order and pace of steps, for `correlate.tables`
 
     def stage_rules(self) -> list[StageRule]:
         """The stage rules in the order in which they are tried."""

@@ -15,9 +15,8 @@ from connwatch.rules.catalogue import Catalogue
 __all__ = ["BY", "Families", "redirect_host", "resolve_family"]
 
 # How strongly each ground speaks, weakest first: `facts["client_by"]` of an event.
-BY: tuple[str, ...] = ("address", "library", "redirect-shape", "referer", "agent", "name", "redirect", "client-id")
+BY: tuple[str, ...] = ("address", "library", "redirect-shape", "referer", "endpoint-agent", "name", "redirect", "agent", "client-id")
 _STRENGTH = {ground: place for place, ground in enumerate(BY)}
-_HINTS = {"address", "library", "redirect-shape"}
 
 
 class Families:
@@ -45,14 +44,15 @@ class Families:
         client_id = params.get("client_id")
         if client_id and "://" in client_id and (family := self._match(self._client_ids, client_id)):
             return family, "client-id"
+        if profile.family:
+            return profile.family, "agent"
         redirect = params.get("redirect_uri")
         if redirect and (family := self._match(self._redirects, redirect)):
             return family, "redirect"
         for fact in ("client_name", "client_info"):
             if (name := facts.get(fact)) and (known := self.of_name(name)):
                 return known, "name"
-        family = profile.named if endpoint else profile.family
-        return (family, "agent") if family else None
+        return (profile.endpoint_family, "endpoint-agent") if endpoint and profile.endpoint_family else None
 
     def hinted(self, profile: AgentProfile, params: Mapping[str, str], address: str | None, referer: str | None) -> tuple[str, str] | None:
         """The family that the request merely suggests, by its strongest ground."""
@@ -102,8 +102,8 @@ class Families:
 def resolve_family(events: Iterable[Event]) -> str:
     """The family of an attempt: the strongest ground among its events wins, ties by number, then the earlier.
 
-    A redirect URI or a client metadata document outweighs a name, a name an agent, an agent every hint. Where only hints exist the
-    strongest hint is taken: a library default is what a hosted backend shows before it has a token. "other" when nothing speaks.
+    A client metadata document and a product's own agent outweigh a redirect URI, that outweighs a name, a name an agent that also fetches
+    pages, and any of them every hint. Where only hints exist the strongest hint is taken: a library default is what a hosted backend shows before it has a token. "other" when nothing speaks.
     """
     votes: Counter[tuple[int, str]] = Counter()
     for event in events:
