@@ -17,6 +17,7 @@ __all__ = ["Fold", "Refusal", "Tally", "fold"]
 
 _SAME_SECOND: Final = 1.0  # stamps without fractions may put an answer before what made it possible
 _DISCOVERY: Final = frozenset({"resource_metadata", "server_metadata"})
+_REGISTERING: Final = RANK["registration"]  # who tries to register has done with discovery, well or not
 _HARD: Final = frozenset({421, 429}) | GATEWAY | REDIRECTS  # said of the server as a whole, so going on elsewhere does not heal them
 
 
@@ -116,7 +117,7 @@ def fold(steps: list[Step]) -> Fold:
         else:
             tally.bad += 1
             tally.last_bad = event
-        if rank >= 4:
+        if rank >= _REGISTERING:
             state.went_on = index
         if state.standing:
             _heal(state, rank, ok, event)
@@ -229,4 +230,6 @@ def _healed(refusal: Refusal, rank: int, ok: bool, spoke: bool, state: Fold) -> 
         return spoke and rank >= own and rank > 0
     if own <= MCP:
         return ok and rank >= own and rank > 0
+    if own < _REGISTERING:
+        return (ok and rank >= own) or rank >= _REGISTERING
     return (ok and rank == own) or rank > own

@@ -48,6 +48,11 @@ def _after_session(view: View) -> bool:
     return bool(view.state.served or view.state.served_before)
 
 
+def _missing_variant(view: View) -> bool:
+    """The resource metadata was refused in one form and served in another."""
+    return bool(view.state.ok("resource_metadata") and view.state.bad("resource_metadata"))
+
+
 def _page_shown(view: View) -> bool:
     """The last the browser got is a page."""
     event = view.state.browser
@@ -108,6 +113,7 @@ NAMED: Final[dict[str, Callable[[View], bool]]] = {
     "gateway": _gateway,
     "kept-method": _kept_method,
     "left-by-redirect": _left_by_redirect,
+    "missing-variant": _missing_variant,
     "nothing-answered": _nothing_answered,
     "old-token": _old_token,
     "page-shown": _page_shown,

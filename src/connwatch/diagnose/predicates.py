@@ -57,7 +57,7 @@ def _stuck(value: Any, where: str, key: str) -> Predicate:
 
 
 def _place(value: Any, where: str, key: str) -> Predicate:
-    wanted = _texts(value, where, key, tuple(RANK) + ("challenge",))
+    wanted = _texts(value, where, key, (*RANK, "challenge"))
     return lambda view: view.verdict.place in wanted
 
 

@@ -21,6 +21,7 @@ __all__ = ["Rule", "compile_rules", "diagnose"]
 
 _DOUBT: Final = 0.6  # what a confidence is worth where lines were shared out by counting
 _AMBIGUOUS: Final = 0.8  # and where the decisive line itself may be another attempt's
+_NOWHERE: Final = "nowhere"  # in `stuck_at`: may be remarked on an attempt that went well
 _KEYS: Final = {"code", "title", "stuck_at", "summary", "remedy", "refuted_by", "checks", "see", "evidence", "case", "example", "note"}
 _TEXTS: Final = ("title", "summary", "remedy", "refuted_by")
 
@@ -61,7 +62,7 @@ def diagnose(view: View, rules: Iterable[Rule]) -> list[Diagnosis]:
     found: list[Diagnosis] = []
     factor = (_DOUBT if view.attempt.group else 1.0) * (_AMBIGUOUS if view.ambiguous else 1.0)
     for rule in rules:
-        if view.verdict.stuck is not None and view.verdict.stuck not in rule.stuck_at:
+        if (view.verdict.stuck or _NOWHERE) not in rule.stuck_at:
             continue
         best: Case | None = None
         for case in rule.cases:
