@@ -39,7 +39,7 @@ def formats(entries: Mapping[str, Entry]) -> Iterable[str]:
 
 def diagnoses(entries: Mapping[str, Entry]) -> Iterable[str]:
     yield "# Diagnoses"
-    yield "Written by `make docs` from the catalogue. The first one of an attempt is the best guess; *words like this* are filled in from the attempt."
+    yield "Written by `make docs` from the catalogue. The first one of an attempt is the best guess; *such words* are filled in from the attempt."
     for code, entry in sorted(entries.items()):
         yield f"\n## `{code}`\n"
         yield f"{sentence(str(entry.get('title', '')))}. Stuck at: {', '.join(f'`{place}`' for place in entry.get('stuck_at', [])) or 'nothing'}."

@@ -12,6 +12,7 @@ from connwatch.cli.main import cli
 
 ROOT = Path(__file__).resolve().parents[2]
 COMMANDS = (ROOT / "docs" / "commands.md").read_text(encoding="utf-8")
+SHELL = re.compile(r"```sh\n(.*?)```", re.DOTALL)
 PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md"))]
 
 
@@ -25,9 +26,8 @@ def test_every_command_and_option_is_documented():
     for name, command in commands():
         if f"## connwatch {name}\n" not in COMMANDS:
             missing.append(name)
-        for option in command.params:
-            if isinstance(option, click.Option) and not option.hidden and option.opts[-1] not in COMMANDS:
-                missing.append(f"{name} {option.opts[-1]}")
+        shown = [option.opts[-1] for option in command.params if isinstance(option, click.Option) and not option.hidden]
+        missing += [f"{name} {option}" for option in shown if option not in COMMANDS]
     assert missing == []
 
 
@@ -53,7 +53,7 @@ def test_links_lead_somewhere(page):
             assert (page.parent / target.split("#")[0]).exists(), target
 
 
-@pytest.mark.parametrize("line", re.findall(r"^connwatch [a-z]+[^\n]*", "\n".join(re.findall(r"```sh\n(.*?)```", (ROOT / "README.md").read_text(encoding="utf-8"), re.DOTALL)), re.MULTILINE))
+@pytest.mark.parametrize("line", re.findall(r"\bconnwatch [a-z]+[^\n]*", "\n".join(SHELL.findall(PAGES[0].read_text(encoding="utf-8")))))
 def test_commands_in_the_readme_exist_with_their_options(line):
     words = line.split("#")[0].split()
     command = dict(commands())[words[1]]
