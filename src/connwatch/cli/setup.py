@@ -20,6 +20,7 @@ from connwatch.settings.loader import load_catalogue
 
 if TYPE_CHECKING:
     from connwatch.engine import Engine
+    from connwatch.rules.stages import Options
     from connwatch.settings.models import Settings
 
 __all__ = ["Setup", "config_option", "log_format_option", "prepare"]
@@ -38,6 +39,16 @@ class Setup:
     def lateness(self) -> float:
         """Seconds to wait for lines that are late."""
         return self.settings.engine.lateness_seconds if self.settings is not None else 2.0
+
+    def classifier_options(self) -> Options:
+        """What the settings say of endpoints, for the rules."""
+        from connwatch.model.event import Stage
+        from connwatch.rules.stages import Options
+
+        if self.settings is None:
+            return Options()
+        wanted = self.settings.engine
+        return Options(frozenset(wanted.mcp_paths), {path: Stage(stage) for path, stage in wanted.endpoints.items()})
 
     def engine(self) -> Engine:
         """A new engine."""
