@@ -53,9 +53,9 @@ def test_links_lead_somewhere(page):
             assert (page.parent / target.split("#")[0]).exists(), target
 
 
-@pytest.mark.parametrize("line", re.findall(r"\bconnwatch [a-z]+[^\n]*", "\n".join(SHELL.findall(PAGES[0].read_text(encoding="utf-8")))))
+@pytest.mark.parametrize("line", re.findall(r"\bconnwatch [a-z]+[^\n#]*", "\n".join(SHELL.findall(PAGES[0].read_text(encoding="utf-8")))), ids=str.strip)
 def test_commands_in_the_readme_exist_with_their_options(line):
-    words = line.split("#")[0].split()
+    words = line.split()
     command = dict(commands())[words[1]]
     known = {name for option in command.params for name in (*option.opts, *option.secondary_opts)}
     assert {word.split("=")[0] for word in words if word.startswith("--")} <= known

@@ -19,14 +19,16 @@ WORDS = set(re.findall(r"`([^`]+)`", TEXT))
 
 
 def facts_in_the_code() -> set[str]:
-    """Names that the parsers write into `facts`, by subscript or as a literal."""
+    """Names that are written into or asked of `facts`: by subscript, by `get` and `setdefault`, as a literal, in rules."""
     found = set()
     for path in (ROOT / "src" / "connwatch").rglob("*.py"):
-        for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
-            if isinstance(node, ast.Subscript) and ast.unparse(node.value).split(".")[-1] == "facts" and isinstance(node.slice, ast.Constant):
-                found.add(node.slice.value)
+        text = path.read_text(encoding="utf-8")
+        found |= set(re.findall(r'\bfacts(?:\[|\.get\(|\.setdefault\()"(\w+)"', text))
+        for node in ast.walk(ast.parse(text)):
             if isinstance(node, ast.keyword) and node.arg == "facts" and isinstance(node.value, ast.Dict):
                 found |= {key.value for key in node.value.keys if isinstance(key, ast.Constant)}
+    for path in (ROOT / "src" / "connwatch" / "catalogue").rglob("*.toml"):
+        found |= set(re.findall(r"\b(?:any_)?fact = \{ (\w+)", path.read_text(encoding="utf-8")))
     return {name for name in found if isinstance(name, str)}
 
 
@@ -65,6 +67,14 @@ def test_noise_and_keys_of_the_catalogue_can_be_looked_up():
     noise = {rule.noise for rule in catalogue.noise.values()} | {rule.noise for rule in catalogue.stages.values() if rule.noise}
     assert noise - WORDS == set()
     assert set(catalogue.keys) - WORDS == set()
+
+
+def test_rules_ask_for_causes_that_exist():
+    asked = set()
+    for path in (ROOT / "src" / "connwatch" / "catalogue").rglob("*.toml"):
+        for listed in re.findall(r"\bcause = \[([^\]]*)\]", path.read_text(encoding="utf-8")):
+            asked |= set(re.findall(r'"([a-z-]+)"', listed))
+    assert asked - WORDS == set()
 
 
 def test_every_diagnosis_and_format_is_listed():
