@@ -58,7 +58,7 @@ class Recorder:
         self._sinks, self._lateness, self._now, self._pace = list(sinks), lateness, now, pace
         self._until_end, self._heartbeat, self._on_turn = until_end, heartbeat, on_turn
         self._watermark = Watermark(lateness)
-        self._intake = Intake(engine.frontier)
+        self._intake = Intake(self._frontier)
         self._streams: dict[str, str] = {}  # engine's name -> source's name
         self._read_at = now()
         self._data_at = 0.0
@@ -75,6 +75,8 @@ class Recorder:
         """Record until stopped, or, with `until_end`, until every source has ended."""
         for source in self.sources:
             self._watermark.expect(source.name, self._now())
+            for stream in source.expected:
+                self._open(source, stream)
         async with asyncio.TaskGroup() as tasks:
             readers = [tasks.create_task(supervise(source, self._intake, now=self._now)) for source in self.sources]
             while not self._stopping and not (self._until_end and not self._intake.count and all(one.done() for one in readers)):
@@ -128,8 +130,7 @@ class Recorder:
         source, batch = arrival.source, arrival.batch
         changes: list[Change] = []
         if batch.stream != EVERY_STREAM and batch.stream not in self._streams:
-            self._streams[batch.stream] = source.name
-            self.engine.open_source(batch.stream, source.format)
+            self._open(source, batch.stream)
         if batch.data:
             changes += self.engine.feed(batch.stream, batch.data, batch.seen_at)
             self._data_at = self._now()
@@ -138,13 +139,20 @@ class Recorder:
         if batch.state == "ended":
             for stream in [name for name, owner in self._streams.items() if batch.stream in (name, EVERY_STREAM) and owner == source.name]:
                 changes += self.engine.end_source(stream)
-        frontier = self.engine.frontier(batch.stream) if batch.stream else None
+        frontier = self._frontier(batch.stream)
         if batch.data and frontier is not None:
             source.status.newest_at = max(frontier, source.status.newest_at or frontier)
             if batch.seen_at is not None:
                 source.status.lag = batch.seen_at - frontier
         self._watermark.heard(source.name, batch.stream, batch.state, frontier, self._now())
         return changes
+
+    def _open(self, source: Source, stream: str) -> None:
+        self._streams[stream] = source.name
+        self.engine.open_source(stream, source.format)
+
+    def _frontier(self, stream: str) -> float | None:
+        return self.engine.frontier(stream) if stream in self._streams else None
 
     def _listen(self, now: float) -> None:
         """Say once when a source falls deaf, and once when it hears again."""

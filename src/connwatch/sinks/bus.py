@@ -59,6 +59,11 @@ class Bus:
         return Reader(self, self.first, 0)  # another life: all that is remembered of this one is news
 
     @property
+    def position(self) -> str:
+        """Where a reader that knows everything up to now goes on."""
+        return f"{self.life}-{self.end - 1}"
+
+    @property
     def first(self) -> int:
         """The number of the oldest change that is remembered."""
         return self.end - len(self._ring)
@@ -92,6 +97,10 @@ class Reader:
         self._at += 1
         self._lost = 0
         return found
+
+    def pending(self) -> bool:
+        """Whether there is something to take."""
+        return self._at < self._bus.end
 
     async def wait(self, seconds: float) -> bool:
         """Wait for news, at most so long. False when there will never be any more."""

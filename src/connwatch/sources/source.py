@@ -68,6 +68,8 @@ class Source(Protocol):
     name: str
     format: str
     status: SourceStatus
+    expected: tuple[str, ...]
+    """The streams it will surely have; those that must be discovered are not among them."""
 
     def stream(self, after: Mapping[str, str]) -> AsyncGenerator[Batch, None]:
         """Yield batches; `after` maps stream names to the last cursor that was taken."""

@@ -25,7 +25,7 @@ class _Seen:
     state: State
     since: float  # when it left the live state
     frontier: float | None = None
-    heard_at: float = -math.inf  # when it was last live or gave something
+    seen_to: float = -math.inf  # how far it had been seen when its state was last told
 
 
 class Watermark:
@@ -49,12 +49,14 @@ class Watermark:
             return
         self._seen.pop((source, EVERY_STREAM), None)
         one = self._seen.setdefault((source, stream), _Seen(state, now))
+        one.frontier = frontier
         self._turn(one, state, now)
-        one.frontier, one.heard_at = frontier, now
 
     def _turn(self, one: _Seen, state: State, now: float) -> None:
         if one.state == "live":
-            one.heard_at = now
+            one.seen_to = now - self._lateness
+        elif one.state == "catching_up" and one.frontier is not None:
+            one.seen_to = one.frontier - self._lateness
         if one.state != state:
             one.since = now
         one.state = state
@@ -76,7 +78,7 @@ class Watermark:
             return live if now - one.since > self._hold_max else -math.inf
         if now - one.since > self._hold_max:
             return live
-        return min(live, one.heard_at - self._lateness)
+        return min(live, one.seen_to)
 
     def deaf(self, now: float) -> list[str]:
         """Sources that have been silent for longer than they may hold the time."""

@@ -1,0 +1,173 @@
+"""The daemon as a whole: the recorder, its sinks, the HTTP server, signals and the service manager. Builds; decides nothing about attempts.
+
+Stopping (SIGTERM, SIGINT): reading ends, what was read is taken, open event streams end, the server closes. Within five seconds. A
+second signal ends the process at once.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import logging
+import os
+import signal
+import socket
+import time
+from collections import Counter
+from collections.abc import AsyncIterator, Callable, Iterable, Sequence
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
+
+from connwatch.daemon.recorder import HEARTBEAT, Recorder
+from connwatch.daemon.systemd import ServiceManager
+from connwatch.model.errors import ConnwatchError
+from connwatch.sinks.board import Board
+from connwatch.sinks.bus import Bus
+from connwatch.sinks.figures import Figures, SourceFigures
+from connwatch.sinks.labels import Labels
+from connwatch.sinks.metrics import Metrics
+from connwatch.sinks.sink import Sink
+from connwatch.sources.source import Source
+from connwatch.web.app import View, create_app
+from connwatch.web.server import server
+
+if TYPE_CHECKING:
+    from connwatch.engine import Engine
+
+__all__ = ["Service"]
+
+log = logging.getLogger("connwatch")
+
+
+@dataclass(slots=True)
+class Service:
+    """Everything of one running daemon. `sinks` are told of changes besides the ones that the daemon itself has.
+
+    `now` and `pace`: see Recorder. `hosts` and `causes`: see Labels. `until_end`: return when every source has ended.
+    """
+
+    engine: Engine
+    sources: Sequence[Source]
+    lateness: float = 2.0
+    now: Callable[[], float] = time.time
+    pace: float = 1.0
+    until_end: bool = False
+    token: str | None = None
+    hosts: Iterable[str] = ()
+    causes: Iterable[tuple[str, str]] = ()
+    sinks: Sequence[Sink] = ()
+    manager: ServiceManager = field(default_factory=ServiceManager)
+    board: Board = field(init=False)
+    bus: Bus = field(init=False)
+    metrics: Metrics = field(init=False)
+    recorder: Recorder = field(init=False)
+
+    def __post_init__(self) -> None:
+        self.board, self.bus = Board(), Bus()
+        self.metrics = Metrics(Labels(self.hosts, self.causes))
+        watchdog = self.manager.watchdog_seconds
+        self.recorder = Recorder(
+            self.engine,
+            self.sources,
+            (self.metrics, self.board, self.bus, *self.sinks),
+            lateness=self.lateness,
+            now=self.now,
+            pace=self.pace,
+            until_end=self.until_end,
+            heartbeat=HEARTBEAT if watchdog is None else min(HEARTBEAT, watchdog / 3),
+            on_turn=self.manager.feed,
+        )
+        Figures(self.metrics, open_attempts=self.board.open, sources=self.figures, changes_lost=lambda: self.bus.lost)
+
+    async def run(self, listening: socket.socket | None, *, ready: Callable[[], None] = lambda: None) -> None:
+        """Work until stopped (or until the end). `listening` is the bound socket of the HTTP server, None for no server."""
+        try:
+            with self._signals():
+                async with self._http(listening):
+                    self.manager.ready(f"following {len(self.sources)} source(s)")
+                    ready()
+                    await self.recorder.run()
+        except* ConnwatchError as group:
+            raise _first(group) from None
+
+    def stop(self) -> None:
+        """Begin to stop."""
+        self.manager.stopping()
+        self.recorder.stop()
+
+    @contextlib.asynccontextmanager
+    async def _http(self, listening: socket.socket | None) -> AsyncIterator[None]:
+        if listening is None:
+            yield
+            return
+        web = server(create_app(View(self.board, self.bus, self.metrics.text, self), self.token))
+        async with asyncio.TaskGroup() as tasks:
+            serving = tasks.create_task(web.serve(sockets=[listening]))
+            try:
+                yield
+            finally:
+                self.bus.close()
+                web.should_exit = True
+                await serving
+
+    @contextlib.contextmanager
+    def _signals(self) -> Any:
+        loop = asyncio.get_running_loop()
+        asked = False
+
+        def on_signal(number: signal.Signals) -> None:
+            nonlocal asked
+            if asked:
+                os._exit(128 + number)
+            asked = True
+            log.info("%s: stopping", number.name)
+            self.stop()
+
+        for number in (signal.SIGTERM, signal.SIGINT):
+            loop.add_signal_handler(number, on_signal, number)
+        try:
+            yield
+        finally:
+            for number in (signal.SIGTERM, signal.SIGINT):
+                loop.remove_signal_handler(number)
+
+    def figures(self) -> list[SourceFigures]:
+        """Each source as it is now."""
+        read: Counter[str] = Counter()
+        unparsed: Counter[str] = Counter()
+        for stream, counts in self.engine.stats().sources.items():
+            read[self.recorder.owner(stream)] += counts["lines"]
+            unparsed[self.recorder.owner(stream)] += counts["unparsed"]
+        return [
+            SourceFigures(
+                source.name,
+                source.status.state in ("live", "catching_up"),
+                read[source.name],
+                unparsed[source.name],
+                source.status.newest_at,
+                source.status.lag,
+                source.status.reopened,
+                source.status.gaps,
+            )
+            for source in self.sources
+        ]
+
+    def alive(self) -> bool:
+        """See Health."""
+        return self.recorder.alive()
+
+    def ready(self) -> bool:
+        """See Health."""
+        return self.recorder.ready()
+
+    def report(self) -> list[dict[str, Any]]:
+        """See Health."""
+        return [{"name": one.name, "state": one.status.state, "note": one.status.note} for one in self.sources]
+
+
+def _first(group: BaseExceptionGroup[ConnwatchError]) -> ConnwatchError:
+    """What the user is told, out of the groups that task groups make of errors."""
+    error: BaseException = group
+    while isinstance(error, BaseExceptionGroup):
+        error = error.exceptions[0]
+    return error if isinstance(error, ConnwatchError) else ConnwatchError(str(error))

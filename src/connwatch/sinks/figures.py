@@ -1,0 +1,117 @@
+"""What is true at the moment of a scrape: open attempts, sources, last successes, overflows. Looked up, never counted twice.
+
+Time stamps are exported, not ages: an age is stale as soon as it is written.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from dataclasses import dataclass, field
+
+from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, InfoMetricFamily
+from prometheus_client.metrics_core import Metric
+from prometheus_client.registry import Collector
+
+from connwatch import __version__
+from connwatch.model.attempt import Attempt
+from connwatch.sinks.labels import GAPS, OTHER, REOPENED, STEPS, step_of
+from connwatch.sinks.metrics import Metrics
+
+__all__ = ["Figures", "SourceFigures"]
+
+
+@dataclass(slots=True)
+class SourceFigures:
+    """One configured source, as it is now. Times in seconds since the epoch, `lag` in seconds."""
+
+    name: str
+    up: bool
+    lines: int = 0
+    unparsed: int = 0
+    newest_at: float | None = None
+    lag: float | None = None
+    reopened: Mapping[str, int] = field(default_factory=dict)
+    gaps: Mapping[str, int] = field(default_factory=dict)
+
+
+class Figures(Collector):
+    """Registered with the registry of `metrics`."""
+
+    def __init__(
+        self,
+        metrics: Metrics,
+        *,
+        open_attempts: Callable[[], Iterable[Attempt]],
+        sources: Callable[[], Iterable[SourceFigures]],
+        changes_lost: Callable[[], int],
+    ) -> None:
+        self._metrics, self._open, self._sources, self._lost = metrics, open_attempts, sources, changes_lost
+        metrics.registry.register(self)
+
+    def collect(self) -> Iterator[Metric]:
+        """See prometheus_client's Collector."""
+        yield InfoMetricFamily("connwatch_build", "The running version.", {"version": __version__})
+        yield self._attempts()
+        yield self._successes()
+        yield from self._of_sources()
+        overflow = CounterMetricFamily(
+            "connwatch_label_values_overflowed", "Values that were in no closed list and became other.", labels=["metric", "label"]
+        )
+        for metric, label in (
+            ("connwatch_attempts_started", "client"),
+            ("connwatch_attempts_finished", "client"),
+            ("connwatch_stalls", "step"),
+            ("connwatch_stalls", "cause"),
+        ):
+            overflow.add_metric([metric, label], self._metrics.labels.overflowed[metric, label])
+        yield overflow
+        lost = CounterMetricFamily("connwatch_changes_lost", "Changes that a reader of /api/changes was too slow for.")
+        lost.add_metric([], self._lost())
+        yield lost
+
+    def _attempts(self) -> Metric:
+        known = self._metrics.labels.clients
+        count: Counter[tuple[str, str]] = Counter()
+        for attempt in self._open():
+            step = next((name for one in reversed(attempt.steps) if (name := step_of(one.event.stage))), None)
+            if step is not None:
+                count[attempt.client if attempt.client in known else OTHER, step] += 1
+        family = GaugeMetricFamily("connwatch_attempts_open", "Attempts that are not final, by their latest step.", labels=["client", "step"])
+        for client in known:
+            for step in STEPS:
+                family.add_metric([client, step], count[client, step])
+        return family
+
+    def _successes(self) -> Metric:
+        family = GaugeMetricFamily(
+            "connwatch_last_success_timestamp_seconds",
+            "When the last attempt that connected ended; absent until there is one.",
+            labels=["client", "host"],
+        )
+        for labels, at in self._metrics.last_success.items():
+            family.add_metric(list(labels), at)
+        return family
+
+    def _of_sources(self) -> Iterator[Metric]:
+        by = ["source"]
+        up = GaugeMetricFamily("connwatch_source_up", "Whether the source can be read.", labels=by)
+        newest = GaugeMetricFamily("connwatch_source_last_line_timestamp_seconds", "The newest stamp read; absent without stamps.", labels=by)
+        lag = GaugeMetricFamily("connwatch_source_lag_seconds", "From a line's stamp to its reading, for the latest live line.", labels=by)
+        lines = CounterMetricFamily("connwatch_lines_read", "Lines read.", labels=by)
+        unparsed = CounterMetricFamily("connwatch_lines_unparsed", "Lines that no format took.", labels=by)
+        reopened = CounterMetricFamily("connwatch_follow_reopened", "Times a source was opened again.", labels=["source", "reason"])
+        gaps = CounterMetricFamily("connwatch_source_gaps", "Times that lines are known to have been missed.", labels=["source", "reason"])
+        for one in self._sources():
+            up.add_metric([one.name], float(one.up))
+            lines.add_metric([one.name], one.lines)
+            unparsed.add_metric([one.name], one.unparsed)
+            if one.newest_at is not None:
+                newest.add_metric([one.name], one.newest_at)
+            if one.lag is not None:
+                lag.add_metric([one.name], one.lag)
+            for reason in REOPENED:
+                reopened.add_metric([one.name, reason], one.reopened.get(reason, 0))
+            for reason in GAPS:
+                gaps.add_metric([one.name, reason], one.gaps.get(reason, 0))
+        yield from (up, newest, lag, lines, unparsed, reopened, gaps)

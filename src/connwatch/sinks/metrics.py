@@ -1,0 +1,133 @@
+"""Prometheus metrics of attempts, counted from changes. Own registry; labels come from `labels.py` only; no clock but exemplars'.
+
+An attempt is counted as soon as its client is known, at the latest when it closes: so `started` and `finished` speak of the same clients.
+What is true now (open attempts, sources) is not counted here but looked up at scrape time, in `figures.py`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+
+from prometheus_client import CollectorRegistry, Counter, Histogram, disable_created_metrics
+from prometheus_client.exposition import choose_encoder
+
+from connwatch.model.attempt import GOOD, Attempt, Outcome
+from connwatch.model.change import Change, Closed, Evicted
+from connwatch.sinks.labels import OTHER, OUTCOMES, STEPS, Labels, step_of
+
+__all__ = ["Metrics"]
+
+SECONDS = (0.1, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0, 60.0, 120.0, 300.0, 600.0)
+"""Buckets for waiting: programs answer within seconds, people at a consent page within minutes."""
+
+_STOPPED = frozenset({Outcome.FAILED, Outcome.STALLED, Outcome.ABANDONED})
+
+
+@dataclass(slots=True)
+class _Tally:
+    """What has been counted of one open attempt."""
+
+    named: bool = False
+    steps: set[str] = field(default_factory=set)
+
+
+class Metrics:
+    """A sink. `registry` may be given further collectors."""
+
+    def __init__(self, labels: Labels) -> None:
+        disable_created_metrics()  # type: ignore[no-untyped-call]
+        self.registry = CollectorRegistry()
+        self.labels = labels
+        self.last_success: dict[tuple[str, str], float] = {}
+        self._tallies: dict[str, _Tally] = {}
+        one = self.registry
+        self._started = Counter("connwatch_attempts_started", "Attempts that were seen to begin.", ["client", "host"], registry=one)
+        self._finished = Counter(
+            "connwatch_attempts_finished", "Attempts that are final, by how they ended.", ["client", "host", "outcome"], registry=one
+        )
+        self._evicted = Counter("connwatch_attempts_evicted", "Attempts closed early because too many were open.", registry=one)
+        self._duration = Histogram(
+            "connwatch_attempt_duration_seconds", "From the first to the last request of a final attempt.", ["client"], buckets=SECONDS, registry=one
+        )
+        self._reached = Counter("connwatch_step_reached", "Attempts that came to a step.", ["client", "step"], registry=one)
+        self._step_duration = Histogram(
+            "connwatch_step_duration_seconds",
+            "From the step before to this one, in final attempts.",
+            ["client", "step"],
+            buckets=SECONDS,
+            registry=one,
+        )
+        self._stalls = Counter(
+            "connwatch_stalls",
+            "Final attempts that failed, stalled or were abandoned, by the step where they stopped and the first diagnosis.",
+            ["client", "step", "cause"],
+            registry=one,
+        )
+        self._start_at_zero()
+
+    def _start_at_zero(self) -> None:
+        """Every label set exists from the start: a rate can only be computed from a series that was there before."""
+        for client in self.labels.clients:
+            self._duration.labels(client)
+            for step in STEPS:
+                self._reached.labels(client, step)
+                self._step_duration.labels(client, step)
+            for step, cause in (*self.labels.causes, (OTHER, OTHER)):
+                self._stalls.labels(client, step, cause)
+            for host in self.labels.hosts:
+                self._started.labels(client, host)
+                for outcome in OUTCOMES:
+                    self._finished.labels(client, host, outcome)
+
+    def receive(self, changes: Sequence[Change]) -> None:
+        """See Sink."""
+        for change in changes:
+            attempt = change.attempt
+            final = isinstance(change, Closed | Evicted)
+            tally = self._tallies.get(attempt.id)
+            if tally is None:
+                tally = self._tallies[attempt.id] = _Tally()
+            if tally.named or final or attempt.client != OTHER:
+                self._progress(attempt, tally)
+            if final:
+                del self._tallies[attempt.id]
+                if isinstance(change, Evicted):
+                    self._evicted.inc()
+                self._end(attempt)
+
+    def _progress(self, attempt: Attempt, tally: _Tally) -> None:
+        exemplar = {"attempt_id": attempt.id}
+        client = self.labels.client("connwatch_attempts_started", attempt.client)
+        if not tally.named:
+            tally.named = True
+            self._started.labels(client, self.labels.host(attempt.server)).inc(1, exemplar)
+        for step in attempt.steps:
+            name = step_of(step.event.stage)
+            if name is not None and name not in tally.steps:
+                tally.steps.add(name)
+                self._reached.labels(client, name).inc(1, exemplar)
+
+    def _end(self, attempt: Attempt) -> None:
+        exemplar = {"attempt_id": attempt.id}
+        client = self.labels.client("connwatch_attempts_finished", attempt.client)
+        host = self.labels.host(attempt.server)
+        self._finished.labels(client, host, attempt.outcome.value).inc(1, exemplar)
+        if attempt.outcome is Outcome.PROBE:
+            return
+        self._duration.labels(client).observe(max(0.0, attempt.ended_at - attempt.started_at), exemplar)
+        for state in attempt.stages:
+            name = step_of(state.stage)
+            if name is not None and state.after_seconds is not None:
+                self._step_duration.labels(client, name).observe(max(0.0, state.after_seconds), exemplar)
+        if attempt.outcome in GOOD:
+            self.last_success[client, host] = max(attempt.ended_at, self.last_success.get((client, host), 0.0))
+        if attempt.outcome in _STOPPED:
+            code = attempt.diagnoses[0].code if attempt.diagnoses else OTHER
+            stop = self.labels.stop("connwatch_stalls", attempt.stuck_at or OTHER, code)
+            self._stalls.labels(client, *stop).inc(1, exemplar)
+
+    def text(self, accept: str = "") -> tuple[bytes, str]:
+        """The exposition and its content type, as the scraper's Accept header asks: OpenMetrics with exemplars, or the classic text."""
+        encode, content_type = choose_encoder(accept)
+        return encode(self.registry), content_type

@@ -1,0 +1,161 @@
+"""Metrics as a scraper reads them: closed labels, zeros from the start, one count for each attempt, exemplars, a bounded number of series."""
+
+from __future__ import annotations
+
+import shutil
+import subprocess
+
+import pytest
+from prometheus_client.openmetrics.parser import text_string_to_metric_families as parse_openmetrics
+from prometheus_client.parser import text_string_to_metric_families as parse_classic
+
+from connwatch.model.attempt import Attempt
+from connwatch.model.change import Closed, Evicted, Opened, Reached, Updated
+from connwatch.sinks.figures import Figures, SourceFigures
+from connwatch.sinks.labels import MOST_HOSTS, Labels, step_of
+from connwatch.sinks.metrics import Metrics
+from support.attempts import HOST, T, a_probe, connected, the_silence
+
+CAUSES = [("session", "token-unused"), ("reach", "proxy-redirect")]
+OPENMETRICS = "application/openmetrics-text; version=1.0.0"
+Key = tuple[str, tuple[str, ...]]
+
+
+def made(hosts: tuple[str, ...] = (HOST,), open_attempts: list[Attempt] | None = None) -> Metrics:
+    metrics = Metrics(Labels(hosts, CAUSES))
+    source = SourceFigures("nginx-proxy", True, 10, 2, T, 0.25, {"rotated": 1}, {})
+    Figures(metrics, open_attempts=lambda: open_attempts or [], sources=lambda: [source], changes_lost=lambda: 0)
+    return metrics
+
+
+def samples(metrics: Metrics) -> dict[Key, float]:
+    """Each series by its name and its labels' values, in the order of the labels' names."""
+    found: dict[Key, float] = {}
+    for family in parse_classic(metrics.text()[0].decode()):
+        for sample in family.samples:
+            found[sample.name, tuple(value for _, value in sorted(sample.labels.items()))] = sample.value
+    return found
+
+
+def test_every_label_set_is_there_at_zero_from_the_start() -> None:
+    found = samples(made())
+    for key in [
+        ("connwatch_attempts_started_total", ("claude", HOST)),
+        ("connwatch_attempts_finished_total", ("chatgpt", "other", "stalled")),
+        ("connwatch_attempts_open", ("claude", "token")),
+        ("connwatch_step_reached_total", ("other", "refresh")),
+        ("connwatch_step_duration_seconds_count", ("claude", "token")),
+        ("connwatch_stalls_total", ("token-unused", "claude", "session")),
+        ("connwatch_attempts_evicted_total", ()),
+        ("connwatch_source_gaps_total", ("rotated-away", "nginx-proxy")),
+    ]:
+        assert found[key] == 0, key
+
+
+def test_an_attempt_is_counted_once_however_often_it_is_spoken_of() -> None:
+    metrics, attempt = made(), the_silence()
+    metrics.receive([Opened(T, attempt), Reached(T, attempt, attempt.steps[0]), Updated(T, attempt)])
+    metrics.receive([Updated(T, attempt)])
+    found = samples(metrics)
+    assert found["connwatch_attempts_started_total", ("claude", HOST)] == 1
+    assert found["connwatch_step_reached_total", ("claude", "resource_metadata")] == 1
+    metrics.receive([Closed(T, attempt)])
+    found = samples(metrics)
+    assert found["connwatch_attempts_started_total", ("claude", HOST)] == 1
+    assert found["connwatch_attempts_finished_total", ("claude", HOST, "stalled")] == 1
+    assert found["connwatch_stalls_total", ("token-unused", "claude", "session")] == 1
+    assert found["connwatch_attempt_duration_seconds_count", ("claude",)] == 1
+
+
+def test_an_attempt_waits_for_its_client_to_be_known() -> None:
+    metrics, attempt = made(), the_silence()
+    attempt.client = "other"
+    metrics.receive([Opened(T, attempt)])
+    assert samples(metrics)["connwatch_attempts_started_total", ("other", HOST)] == 0
+    attempt.client = "claude"
+    metrics.receive([Updated(T, attempt)])
+    found = samples(metrics)
+    assert found["connwatch_attempts_started_total", ("claude", HOST)] == 1
+    assert found["connwatch_step_reached_total", ("claude", "challenge")] == 1
+
+
+def test_a_success_leaves_its_time_and_not_its_age() -> None:
+    metrics, attempt = made(), connected()
+    assert not any(name == "connwatch_last_success_timestamp_seconds" for name, _ in samples(metrics))
+    metrics.receive([Opened(T, attempt), Closed(T, attempt)])
+    assert samples(metrics)["connwatch_last_success_timestamp_seconds", ("chatgpt", HOST)] == attempt.ended_at
+
+
+def test_a_host_outside_the_list_is_other_and_no_overflow() -> None:
+    metrics = made(hosts=())
+    metrics.receive([Closed(T, connected())])
+    found = samples(metrics)
+    assert found["connwatch_attempts_finished_total", ("chatgpt", "other", "connected")] == 1
+    assert all(value == 0 for (name, _), value in found.items() if name == "connwatch_label_values_overflowed_total")
+
+
+def test_words_in_no_list_become_other_and_are_counted() -> None:
+    metrics, attempt = made(), the_silence()
+    attempt.client, attempt.diagnoses[0].code = 'x"\n{evil}', "invented"
+    metrics.receive([Closed(T, attempt)])
+    found = samples(metrics)
+    assert found["connwatch_stalls_total", ("other", "other", "other")] == 1
+    assert found["connwatch_label_values_overflowed_total", ("cause", "connwatch_stalls")] == 1
+    assert found["connwatch_label_values_overflowed_total", ("client", "connwatch_attempts_finished")] == 1
+
+
+def test_no_traffic_can_make_a_series() -> None:
+    metrics = made()
+    before = {key for key in samples(metrics) if key[0] != "connwatch_last_success_timestamp_seconds"}
+    for number in range(50):
+        attempt = connected(str(number), client=f"client{number}")
+        attempt.server = f"host{number}.example"
+        metrics.receive([Opened(T, attempt), Evicted(T, attempt)])
+    after = {key for key in samples(metrics) if key[0] != "connwatch_last_success_timestamp_seconds"}
+    assert after == before
+    assert samples(metrics)["connwatch_attempts_evicted_total", ()] == 50
+
+
+def test_even_a_long_list_of_hosts_keeps_the_budget() -> None:
+    metrics = made(hosts=tuple(f"h{number}.example" for number in range(500)))
+    assert len(metrics.labels.hosts) == MOST_HOSTS + 1
+    assert len(samples(metrics)) < 5000
+
+
+def test_open_attempts_are_looked_up_when_asked_for() -> None:
+    open_attempts = [the_silence(), a_probe()]
+    metrics = made(open_attempts=open_attempts)
+    assert samples(metrics)["connwatch_attempts_open", ("claude", "token")] == 1
+    open_attempts.clear()
+    open_attempts.append(a_probe())
+    assert samples(metrics)["connwatch_attempts_open", ("claude", "token")] == 0
+
+
+def test_the_attempt_id_is_an_exemplar_and_never_a_label() -> None:
+    metrics, attempt = made(), the_silence()
+    metrics.receive([Opened(T, attempt), Closed(T, attempt)])
+    body, content_type = metrics.text(OPENMETRICS)
+    assert content_type.startswith("application/openmetrics-text")
+    exemplars = [
+        sample.exemplar.labels
+        for family in parse_openmetrics(body.decode())
+        for sample in family.samples
+        if sample.exemplar and sample.name == "connwatch_stalls_total"
+    ]
+    assert exemplars == [{"attempt_id": attempt.id}]
+    assert attempt.id not in metrics.text()[0].decode()
+
+
+def test_inside_a_session_everything_is_the_step_session() -> None:
+    from connwatch.model.event import Stage
+
+    assert step_of(Stage.CALL) == "session"
+    assert step_of(Stage.PREFLIGHT) is None
+    assert step_of(Stage.REFRESH) == "refresh"
+
+
+@pytest.mark.real
+@pytest.mark.skipif(shutil.which("promtool") is None, reason="promtool is not installed")
+def test_promtool_finds_nothing() -> None:
+    done = subprocess.run(["promtool", "check", "metrics"], input=made().text()[0], capture_output=True, timeout=30, check=False)
+    assert (done.returncode, done.stderr.decode()) == (0, "")

@@ -1,0 +1,70 @@
+"""How far the past has been seen: the rules, one sentence each."""
+
+from __future__ import annotations
+
+from connwatch.sources.source import EVERY_STREAM
+from connwatch.sources.watermark import Watermark
+
+
+def test_nothing_is_known_before_a_source_has_spoken() -> None:
+    mark = Watermark(2)
+    assert mark.value(100) == float("-inf")
+    mark.expect("a", 100)
+    assert mark.value(150) == float("-inf")
+
+
+def test_a_live_stream_is_seen_up_to_now_minus_the_lateness() -> None:
+    mark = Watermark(2)
+    mark.heard("a", "a", "live", None, 100)
+    assert mark.value(105) == 103
+
+
+def test_a_backlog_counts_up_to_its_newest_stamp() -> None:
+    mark = Watermark(2)
+    mark.heard("a", "a", "catching_up", 50.0, 1000)
+    mark.heard("b", "b", "live", 999.0, 1000)
+    assert mark.value(1000) == 48
+    mark.heard("a", "a", "live", 990.0, 1001)
+    assert mark.value(1001) == 999
+
+
+def test_a_stamp_from_the_future_does_not_run_ahead_of_the_clock() -> None:
+    mark = Watermark(2)
+    mark.heard("a", "a", "catching_up", 9999.0, 1000)
+    assert mark.value(1000) == 998
+
+
+def test_it_never_goes_back() -> None:
+    mark = Watermark(2)
+    mark.heard("a", "a", "live", None, 100)
+    assert mark.value(100) == 98
+    assert mark.value(50) == 98
+    mark.heard("b", "b", "catching_up", 10.0, 101)
+    assert mark.value(101) == 98
+
+
+def test_a_source_that_falls_silent_holds_it_for_hold_max() -> None:
+    mark = Watermark(2, hold_max=60)
+    mark.heard("a", "a", "live", None, 100)
+    mark.heard("a", EVERY_STREAM, "down", None, 110)
+    assert mark.value(150) == 108
+    assert mark.deaf(150) == []
+    assert mark.value(171) == 169
+    assert mark.deaf(171) == ["a"]
+    mark.heard("a", EVERY_STREAM, "live", None, 172)
+    assert mark.deaf(172) == []
+
+
+def test_a_backlog_without_stamps_holds_it_no_longer_than_that_either() -> None:
+    mark = Watermark(2, hold_max=60)
+    mark.heard("a", "a", "catching_up", None, 100)
+    assert mark.value(150) == float("-inf")
+    assert mark.value(161) == 159
+
+
+def test_a_stream_that_ended_holds_nothing() -> None:
+    mark = Watermark(2)
+    mark.heard("a", "a", "catching_up", 5.0, 100)
+    mark.heard("b", "b", "live", None, 100)
+    mark.heard("a", EVERY_STREAM, "ended", None, 100)
+    assert mark.value(100) == 98

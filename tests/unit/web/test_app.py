@@ -1,0 +1,244 @@
+"""The HTTP face over a real port: what is answered, to whom, and how a stream is resumed."""
+
+from __future__ import annotations
+
+import asyncio
+import base64
+import json
+from collections.abc import Awaitable, Callable
+from pathlib import Path
+
+import pytest
+
+from connwatch.daemon.service import Service
+from connwatch.model.change import Closed, Opened, Updated
+from connwatch.model.errors import ConfigError, SourceError
+from connwatch.sinks.bus import Bus
+from connwatch.sources.file import FileSource
+from connwatch.web.guard import is_loopback, read_token
+from connwatch.web.server import listen
+from support.attempts import HOST, T, ToldEngine, connected, the_silence
+from support.live import get, read_events, serving, until
+
+TOKEN = "a-long-enough-token"
+OPENMETRICS = "application/openmetrics-text"
+
+
+class Quiet(ToldEngine):
+    def next_deadline(self) -> float | None:
+        return None
+
+    def stats(self):  # type: ignore[no-untyped-def]
+        class Told:
+            sources = {"app": {"lines": 3, "unparsed": 1}}
+
+        return Told
+
+
+def story(path: Path, tell: Callable[[Service, int], Awaitable[None]], token: str | None = None) -> None:
+    path.touch()
+
+    async def play() -> None:
+        service = Service(Quiet([]), [FileSource("app", str(path))], token=token, hosts=[HOST])  # type: ignore[arg-type]
+        async with serving(service) as port:
+            await tell(service, port)
+
+    asyncio.run(asyncio.wait_for(play(), 30))
+
+
+@pytest.fixture
+def log(tmp_path: Path) -> Path:
+    return tmp_path / "app.log"
+
+
+def publish(service: Service, *changes: Opened | Updated | Closed) -> None:
+    service.recorder._publish(changes)
+
+
+def test_attempts_are_listed_and_looked_up(log: Path) -> None:
+    async def tell(service: Service, port: int) -> None:
+        publish(service, Opened(T, the_silence()), Closed(T, connected()))
+        status, headers, body = await get(port, "/api/attempts")
+        listed = json.loads(body)
+        assert (status, headers["content-type"]) == (200, "application/json")
+        assert [(one["client"], one["outcome"], one["open"]) for one in listed["attempts"]] == [
+            ("chatgpt", "connected", False),
+            ("claude", "stalled", False),
+        ]
+        assert listed["attempts"][0]["schema"] == "connwatch.attempt/1"
+        assert [one["client"] for one in json.loads((await get(port, "/api/attempts?client=claude"))[2])["attempts"]] == ["claude"]
+        assert json.loads((await get(port, "/api/attempts?outcome=failed"))[2])["attempts"] == []
+        assert len(json.loads((await get(port, "/api/attempts?limit=1"))[2])["attempts"]) == 1
+        assert (await get(port, "/api/attempts?limit=many"))[0] == 400
+        detail = json.loads((await get(port, f"/api/attempts/{the_silence().id}"))[2])
+        assert detail["diagnoses"][0]["code"] == "token-unused"
+        assert (await get(port, "/api/attempts/nobody"))[0] == 404
+
+    story(log, tell)
+
+
+def test_changes_stream_as_they_happen_and_resume_after_the_last_one_seen(log: Path) -> None:
+    async def tell(service: Service, port: int) -> None:
+        reading = asyncio.create_task(read_events(port, f"/api/changes?after={service.bus.position}", 2))
+        await asyncio.sleep(0.05)
+        publish(service, Opened(T, the_silence()), Updated(T, the_silence()))
+        first, second = await reading
+        assert (first["event"], second["event"]) == ("opened", "updated")
+        assert json.loads(first["data"])["attempt"]["client"] == "claude"
+        publish(service, Closed(T, the_silence()))
+        resumed = await read_events(port, "/api/changes", 2, Last_Event_ID=first["id"])
+        assert [one["event"] for one in resumed] == ["updated", "closed"]
+
+    story(log, tell)
+
+
+def test_a_resumed_stream_says_what_it_lost(log: Path) -> None:
+    async def tell(service: Service, port: int) -> None:
+        start = service.bus.position
+        publish(service, *(Updated(T, the_silence()) for _ in range(1500)))
+        events = await read_events(port, "/api/changes", 2, Last_Event_ID=start)
+        assert (events[0]["event"], events[0]["data"]) == ("lost", "476")
+        assert events[1]["event"] == "updated"
+
+    story(log, tell)
+
+
+def test_hostile_text_forges_no_field_of_the_stream(log: Path) -> None:
+    async def tell(service: Service, port: int) -> None:
+        attempt = the_silence()
+        attempt.server = "x\n\nevent: closed\ndata: {}\r\n\x1b[31m"
+        start = service.bus.position
+        publish(service, Opened(T, attempt), Closed(T, connected()))
+        events = await read_events(port, f"/api/changes?after={start}", 2)
+        assert [one["event"] for one in events] == ["opened", "closed"]
+        assert json.loads(events[0]["data"])["attempt"]["server"] == attempt.server
+
+    story(log, tell)
+
+
+def test_metrics_negotiate_their_format(log: Path) -> None:
+    async def tell(service: Service, port: int) -> None:
+        publish(service, Closed(T, the_silence()))
+        _, headers, body = await get(port, "/metrics")
+        assert headers["content-type"].startswith("text/plain")
+        assert "# {" not in body
+        assert 'connwatch_lines_read_total{source="app"} 3.0' in body
+        assert 'connwatch_source_up{source="app"} 1.0' in body
+        _, headers, body = await get(port, "/metrics", Accept=OPENMETRICS)
+        assert headers["content-type"].startswith(OPENMETRICS)
+        assert f'# {{attempt_id="{the_silence().id}"}}' in body
+
+    story(log, tell)
+
+
+def test_health_is_the_loop_and_readiness_the_sources(log: Path) -> None:
+    async def tell(service: Service, port: int) -> None:
+        await until(service.ready)
+        assert (await get(port, "/healthz"))[:1] == (200,)
+        status, _, body = await get(port, "/readyz")
+        assert (status, json.loads(body)["sources"][0]["state"]) == (200, "live")
+        service.recorder.turned_at -= 3600
+        assert (await get(port, "/healthz"))[0] == 503
+
+    story(log, tell)
+
+
+def test_a_source_that_never_came_up_is_alive_but_not_ready(log: Path) -> None:
+    async def tell(service: Service, port: int) -> None:
+        service.recorder.sources[0].status.attached = False
+        status, _, body = await get(port, "/readyz")
+        assert (status, json.loads(body)["ready"]) == (503, False)
+        assert (await get(port, "/healthz"))[0] == 200
+
+    story(log, tell)
+
+
+def test_the_page_brings_everything_itself_and_runs_nothing_inline(log: Path) -> None:
+    async def tell(_: Service, port: int) -> None:
+        for path, kind in (("/", "text/html"), ("/app.js", "text/javascript"), ("/style.css", "text/css")):
+            status, headers, body = await get(port, path)
+            assert status == 200
+            assert headers["content-type"].startswith(kind)
+            assert headers["content-security-policy"].startswith("default-src 'none'; script-src 'self'")
+            assert "http://" not in body
+            assert "https://" not in body
+            assert "innerHTML" not in body
+            assert "style=" not in body
+        assert (await get(port, "/etc/passwd"))[0] == 404
+
+    story(log, tell)
+
+
+def test_another_host_name_is_refused_so_that_a_web_page_cannot_read_a_loopback_port(log: Path) -> None:
+    async def tell(_: Service, port: int) -> None:
+        assert (await get(port, "/api/attempts", Host="attacker.example"))[0] == 421
+        for host in ("localhost", f"127.0.0.1:{port}", f"[::1]:{port}"):
+            assert (await get(port, "/api/attempts", Host=host))[0] == 200, host
+
+    story(log, tell)
+
+
+def test_with_a_token_nothing_but_health_is_shown_without_it(log: Path) -> None:
+    async def tell(_: Service, port: int) -> None:
+        for path in ("/", "/metrics", "/api/attempts", "/api/changes"):
+            status, headers, _body = await get(port, path)
+            assert status == 401
+            assert "Basic" in headers["www-authenticate"]
+        assert (await get(port, "/healthz"))[0] == 200
+        basic = base64.b64encode(f"anybody:{TOKEN}".encode()).decode()
+        for given in (f"Bearer {TOKEN}", f"Basic {basic}"):
+            assert (await get(port, "/api/attempts", Authorization=given, Host="watch.example"))[0] == 200
+        for wrong in ("Bearer nope", "Bearer ", "Basic !!", "Basic", "Basic YQ=="):
+            assert (await get(port, "/api/attempts", Authorization=wrong))[0] == 401, wrong
+
+    story(log, tell, token=TOKEN)
+
+
+def test_listening_beyond_this_machine_needs_a_token() -> None:
+    with pytest.raises(ConfigError, match="token_file"):
+        listen("0.0.0.0", 0, token=False)
+    listen("0.0.0.0", 0, token=True).close()
+    assert [is_loopback(host) for host in ("127.0.0.9", "::1", "localhost", "0.0.0.0", "example.org")] == [True, True, True, False, False]
+
+
+def test_a_taken_port_is_said_plainly() -> None:
+    with listen("127.0.0.1", 0, token=False) as first:
+        port = first.getsockname()[1]
+        with pytest.raises(SourceError, match=f"127.0.0.1:{port} is taken by another program"):
+            listen("127.0.0.1", port, token=False)
+
+
+def test_a_token_file_must_hold_a_long_one(tmp_path: Path) -> None:
+    with pytest.raises(ConfigError, match="cannot be read"):
+        read_token(tmp_path / "none")
+    (tmp_path / "short").write_text("secret\n")
+    with pytest.raises(ConfigError, match="fewer than") as caught:
+        read_token(tmp_path / "short")
+    assert "secret" not in str(caught.value)
+    (tmp_path / "good").write_text(f"{TOKEN}\n")
+    assert read_token(tmp_path / "good") == TOKEN
+
+
+def test_stopping_ends_open_streams_at_once(log: Path) -> None:
+    async def tell(service: Service, port: int) -> None:
+        reader, writer = await asyncio.open_connection("127.0.0.1", port)
+        writer.write(b"GET /api/changes HTTP/1.1\r\nHost: localhost\r\n\r\n")
+        await reader.readuntil(b"retry: 2000")
+        service.stop()
+        async with asyncio.timeout(3):
+            await reader.read()
+        writer.close()
+
+    story(log, tell)
+
+
+def test_a_silent_stream_beats_its_heart() -> None:
+    from connwatch.diagnose.serial import change_row
+    from connwatch.web.sse import follow
+
+    async def play() -> None:
+        stream = follow(Bus(), None, change_row, wanted=lambda _: True, heartbeat=0.01)
+        assert (await anext(stream)).startswith("retry:")
+        assert await anext(stream) == ": still here\n\n"
+
+    asyncio.run(play())
