@@ -22,6 +22,8 @@ from connwatch.rules.catalogue import Catalogue
 __all__ = ["Ledger"]
 
 _LINGER = 60.0  # seconds after the last event during which a decided attempt may still grow
+_STRAY = 4  # members: a longer chain is nobody's stray
+_PROGRESS = frozenset({"resource+", "server+", "register+", "authorize+", "token+", "mcp+", "accepted", "stream+", "decision+"})
 
 
 @dataclass(slots=True)
@@ -43,6 +45,7 @@ class Ledger:
     evicted: int = 0
     _window: Window = field(init=False)
     _sweeps: Sweeps = field(default_factory=Sweeps)
+    _ended: list[Sweep] = field(default_factory=list)  # over, but not told yet: strays may still join them
     _told: dict[int, _Told] = field(default_factory=dict)
     _due: dict[int, float] = field(default_factory=dict)
 
@@ -59,7 +62,7 @@ class Ledger:
             if event.noise:
                 ended = self._sweeps.add(event)
                 if ended is not None:
-                    changes += self._swept(ended)
+                    self._ended.append(ended)
                 continue
             if self._window.is_full():
                 changes += self._settle(event.at, self._window.newest - LOOKAHEAD / 4)
@@ -70,19 +73,19 @@ class Ledger:
         """Decide and close what is due by `now`; None: at the end of the input."""
         changes: list[Change] = []
         if now is not None:
-            for sweep in self._sweeps.over(now):
-                changes += self._swept(sweep)
+            self._ended += self._sweeps.over(now)
             due = self._window.due()
             if due is not None and due <= now:
                 changes += self._settle(due, due - LOOKAHEAD if due < self._window.newest + QUIET else due)
+            if due is None:
+                changes += self._sweep_out(now)
             changes += self._close(now)
         return changes
 
     def finish(self) -> list[Change]:
         """End of the input: everything is decided and closed."""
         changes: list[Change] = []
-        for sweep in self._sweeps.over(float("inf")):
-            changes += self._swept(sweep)
+        self._ended += self._sweeps.over(float("inf"))
         changes += self._settle(float("inf"), float("inf"))
         for chain in self._window.close(lambda _: True):
             changes += self._end(chain, None)
@@ -112,8 +115,12 @@ class Ledger:
     def _settle(self, now: float, until: float) -> list[Change]:
         changes: list[Change] = []
         known = {id(chain) for chain in self._window.chains}
-        for chain in self._window.settle(until):
-            changes += self._tell(chain, now)
+        decided = self._window.settle(until)
+        swept = self._absorb(decided)
+        changes += self._sweep_out(until)
+        for chain in decided:
+            if id(chain) not in swept:
+                changes += self._tell(chain, now)
         alive = {id(chain) for chain in self._window.chains}
         for gone in known - alive:
             self._told.pop(gone, None)
@@ -168,7 +175,30 @@ class Ledger:
         changes.append(Evicted(at, attempt) if evicted else Closed(at, attempt))
         return changes
 
+    def _absorb(self, chains: list[Fragment]) -> set[int]:
+        """Short chains that went nowhere, in the middle of a sweep and from its addresses, are part of it."""
+        taken: set[int] = set()
+        if not self._ended:
+            return taken
+        for chain in chains:
+            if len(chain.members) > _STRAY or chain.sessions or any(m.kind in _PROGRESS for m in chain.members):
+                continue
+            homes = [next((s for s in self._ended if s.covers(m.event)), None) for m in chain.members]
+            if all(home is not None for home in homes):
+                taken.add(id(chain))
+                for home, member in zip(homes, chain.members, strict=True):
+                    if home is not None:
+                        home.add(member.event)
+        self._window.close(lambda chain: id(chain) in taken)
+        return taken
+
+    def _sweep_out(self, until: float) -> list[Change]:
+        over = [sweep for sweep in self._ended if sweep.end <= until]
+        self._ended = [sweep for sweep in self._ended if sweep.end > until]
+        return [change for sweep in over for change in self._swept(sweep)]
+
     def _swept(self, sweep: Sweep) -> list[Change]:
+        sweep.events.sort(key=lambda event: (event.started_at, event.serial))
         steps = [Step(event, "inferred") for event in sweep.events]
         attempt = Attempt(_name(steps), steps, noise=sweep.noise)
         judge(attempt, self.catalogue, now=None)

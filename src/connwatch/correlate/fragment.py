@@ -38,6 +38,9 @@ class Fragment:
     upstreams: dict[str, str] = field(default_factory=dict)
     client: str | None = None  # family named by an agent or a redirect URI
     redirect_client: str | None = None  # family named by the redirect URI alone
+    families: set[str] = field(default_factory=set)  # named by an agent or a redirect, or hinted at by a library's agent
+    sessions: set[str] = field(default_factory=set)
+    tokens: set[str] = field(default_factory=set)  # prefixes of bearer tokens: they tell users apart, not attempts
     hosts: set[str] = field(default_factory=set)
 
     @classmethod
@@ -90,6 +93,14 @@ class Fragment:
             if event.redirect_host is not None:
                 self.redirect_client = self.redirect_client or event.client
             self.client = self.client or event.client
+            self.families.add(event.client)
+        if event.hint is not None:
+            self.families.add(event.hint)
+        for kind, value in event.keys:
+            if kind == "session":
+                self.sessions.add(value)
+            elif kind == "token8":
+                self.tokens.add(value)
         if event.host:
             self.hosts.add(event.host)
 
@@ -114,6 +125,9 @@ class Fragment:
                 seen.append(address)
         self.client = self.client or other.client
         self.redirect_client = self.redirect_client or other.redirect_client
+        self.families |= other.families
+        self.sessions |= other.sessions
+        self.tokens |= other.tokens
         self.hosts |= other.hosts
 
 

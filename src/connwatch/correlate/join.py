@@ -19,6 +19,7 @@ __all__ = ["Exchange", "Joiner", "SLACK"]
 
 SLACK = 0.02  # seconds by which the two engines' stamps of one request may disagree
 HOLD = 1.0  # seconds that an application's request waits for the proxy's line before it goes on alone
+_SHORT = 0.3  # seconds: requests this young end in the order in which they began, older ones are waiting for something
 _LATE = 3600.0  # seconds that an application's request may still be open behind the proxy
 _KEPT = 20_000  # exchanges remembered for late lines
 _AHEAD = 64  # requests without a time that are looked through for a partner
@@ -145,7 +146,9 @@ class Joiner:
         if rows:
             while rows and at - rows[0].at > _LATE:
                 rows.popleft()
-            fits = [row for row in rows if row.at <= at + 2 * SLACK and not (request.status == 401 and row.request.authorization)]
+            fits = [row for row in rows if row.at <= at + SLACK]
+            if request.status == 401:
+                fits = [row for row in fits if not row.request.authorization] or fits
             if fits:
                 partner = self._nearest(at, request, fits)
                 rows.remove(partner)
@@ -172,7 +175,8 @@ class Joiner:
             for row in fits:
                 if any(kind == "session" and value in just_closed for kind, value in (*row.request.keys, *row.keys)):
                     return row
-        return fits[-1]
+        recent = [row for row in fits if at - row.at <= _SHORT]
+        return recent[0] if recent else fits[-1]
 
     def _retire(self, queue: deque[Exchange], index: int, at: float) -> None:
         """Requests far before one that was just paired will not be paired any more: they go on alone, at this time."""

@@ -9,14 +9,17 @@ from __future__ import annotations
 from bisect import bisect_right
 from dataclasses import dataclass, field
 from math import floor
+from typing import Generic, TypeVar
 
 __all__ = ["Ordered", "Reorder"]
+
+T = TypeVar("T")
 
 _END_OF_SECOND = 0.999_999  # a coarse stamp may mean any instant of its second: it is due when the second is over
 
 
 @dataclass(slots=True)
-class Ordered[T]:
+class Ordered(Generic[T]):
     """A record with its place in time. `at` is seconds since the epoch."""
 
     at: float
@@ -26,7 +29,7 @@ class Ordered[T]:
 
 
 @dataclass(slots=True)
-class Reorder[T]:
+class Reorder(Generic[T]):
     """Holds records until the watermark passes them."""
 
     _due: list[tuple[float, int, int, bool, T]] = field(default_factory=list)
@@ -47,7 +50,7 @@ class Reorder[T]:
         if not self._due:
             return []
         if self._coarse:
-            until = floor(until)
+            until = floor(until) if until != float("inf") else until
         self._due.sort(key=_place)
         cut = bisect_right(self._due, until, key=_when)
         ready, self._due = self._due[:cut], self._due[cut:]

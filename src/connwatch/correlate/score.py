@@ -44,6 +44,10 @@ _REPEAT = 0.35  # P(the same refused request again | one refused)
 _REFUSED = frozenset({"moved", "down", "mcp-", "forbidden", "stream-", "challenge"})
 _VENDOR_AGREES = 0.7  # an agent and a redirect URI that name the same vendor
 _VENDOR_CONFLICT = -6.0
+_UNASKED = -2.5  # a request that is known to carry no token, right after a token was issued
+_OTHER_SESSION = -3.0
+_OTHER_TOKEN = -6.0
+_SAME_TOKEN = 0.5
 _OTHER_HOST = -3.0
 _OWN_PRIOR = 6.0  # how many links of this log the shipped order is worth
 _TWO_PRIOR = 3.0  # how many observations one step of context is worth against two
@@ -89,6 +93,8 @@ class Scorer:
             order = max(order, math.log(_REPEAT / self.tables.p_end(before)))
         if order < -9.0:
             return IMPOSSIBLE
+        if before == "token+" and after == "challenge" and two.event.authorization is False:
+            order += _UNASKED
         begin = self.tables.log_begin(after) if can_begin(after) else -7.0
         return order + self._pace(earlier, before, after, max(gap, 0.0005)) - math.log(self.habits.start_rate) - begin
 
@@ -127,7 +133,7 @@ class Scorer:
 
     def likeness(self, one: Fragment, two: Fragment) -> float:
         """Nats from what the two show of their client: agents, addresses, vendors, hosts, upstreams."""
-        return self._agents(one, two) + self._addresses(one, two) + self._vendors(one, two) + self._places(one, two)
+        return self._agents(one, two) + self._addresses(one, two) + self._vendors(one, two) + self._places(one, two) + self._bearers(one, two)
 
     def _agents(self, one: Fragment, two: Fragment) -> float:
         total = 0.0
@@ -138,15 +144,16 @@ class Scorer:
                 compared = True
                 total += _ratio(mine == theirs, self.habits.same_agent, self.habits.agent_share.get(mine, 0.1))
         if not compared:
+            kin = bool(one.families & two.families)
             if "mcp" in one.agents and "oauth" in two.agents:
-                total = self._two_programs(one.agents["mcp"], two.agents["oauth"])
+                total = self._two_programs(one.agents["mcp"], two.agents["oauth"], kin=kin)
             elif "oauth" in one.agents and "mcp" in two.agents:
-                total = self._two_programs(two.agents["mcp"], one.agents["oauth"])
+                total = self._two_programs(two.agents["mcp"], one.agents["oauth"], kin=kin)
         return max(-_LIMIT, min(total, _LIMIT))
 
-    def _two_programs(self, mcp: str, oauth: str) -> float:
+    def _two_programs(self, mcp: str, oauth: str, *, kin: bool) -> float:
         """The MCP leg and the OAuth leg of one client may name different agents; which go together is learnt from this log."""
-        prior = 0.55 if mcp == oauth else 0.3 if oauth == "-" else 0.05
+        prior = 0.55 if mcp == oauth or kin else 0.3 if oauth == "-" else 0.05
         known = self.habits.spoke.get(mcp)
         p = prior
         if known is not None:
@@ -188,6 +195,16 @@ class Scorer:
         if one.redirect_client is not None or two.redirect_client is not None:
             return _VENDOR_CONFLICT
         return -2.0
+
+    @staticmethod
+    def _bearers(one: Fragment, two: Fragment) -> float:
+        """Two sessions, or two users' tokens, are seldom one attempt; an equal prefix says little, many attempts share a user."""
+        total = 0.0
+        if one.sessions and two.sessions and not one.sessions & two.sessions:
+            total += _OTHER_SESSION
+        if one.tokens and two.tokens:
+            total += _SAME_TOKEN if one.tokens & two.tokens else _OTHER_TOKEN
+        return total
 
     def _places(self, one: Fragment, two: Fragment) -> float:
         total = 0.0

@@ -36,6 +36,11 @@ class Sweep:
             self.addresses.add(event.address)
 
 
+    def covers(self, event: Event) -> bool:
+        """Whether the event lies within the sweep's time and comes from one of its addresses."""
+        return self.start - PAUSE / 2 <= event.at <= self.end + PAUSE / 2 and (event.address is None or event.address in self.addresses)
+
+
 @dataclass(slots=True)
 class Sweeps:
     """The sweeps that are still open, one for each host."""
