@@ -14,7 +14,7 @@ from connwatch.parse.structured import FieldReader
 
 __all__ = ["LogfmtParser", "logfmt_parser", "pairs_of"]
 
-_PAIR = re.compile(r'([A-Za-z_@][\w.@/-]{0,80})=(?:"((?:[^"\\]|\\.)*)"|([^\s"]*))')
+_PAIR = re.compile(r'(?<![\w.@/-])([A-Za-z_@][\w.@/-]{0,80})=(?:"((?:[^"\\]|\\.)*)"|([^\s"]*))')
 _ESCAPED = re.compile(r"\\(.)")
 _LONGEST = 32_768
 _MOST = 100
