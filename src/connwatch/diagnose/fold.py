@@ -16,9 +16,11 @@ from connwatch.model.event import Event, Stage
 __all__ = ["Fold", "Refusal", "Tally", "fold"]
 
 _SAME_SECOND: Final = 1.0  # stamps without fractions may put an answer before what made it possible
+_UNKNOWN_SESSION: Final = frozenset({400, 404, 410})
 _DISCOVERY: Final = frozenset({"resource_metadata", "server_metadata"})
 _REGISTERING: Final = RANK["registration"]  # who tries to register has done with discovery, well or not
-_HARD: Final = frozenset({421, 429}) | GATEWAY | REDIRECTS  # said of the server as a whole, so going on elsewhere does not heal them
+_ABOUT_ALL: Final = frozenset({421, 429}) | (GATEWAY - {499}) | REDIRECTS
+_HARD: Final = _ABOUT_ALL | {499}  # said of the server as a whole, so going on elsewhere does not heal them
 
 
 @dataclass(slots=True)
@@ -60,6 +62,7 @@ class Fold:
     served: int = 0
     results: int = 0
     served_before: int = 0
+    lost: int = 0  # POSTs answered 400, 404 or 410 since the last one that was served
     tokens: int = 0
     refreshes: int = 0
     granted: Event | None = None
@@ -189,6 +192,7 @@ def _mcp_good(state: Fold, index: int, event: Event) -> None:
             rank = BEYOND
             state.served += 1
             state.results += event.status != 202
+            state.lost = 0
             state.last_served = index
             state.last_served_event = event
     elif event.method == "GET":
@@ -200,17 +204,24 @@ def _mcp_good(state: Fold, index: int, event: Event) -> None:
 def _mcp_bad(state: Fold, index: int, event: Event) -> None:
     status, method = event.status, event.method
     entitled = state.granted is not None or state.served > 0
-    state.posts += method == "POST"
+    if method == "POST":
+        state.posts += 1
+        state.lost += status in _UNKNOWN_SESSION
     if entitled and status in (401, 403):
         state.rejections += 1
-    optional = method == "DELETE" or (method in ("GET", "HEAD") and not _fatal_for_stream(status) and (state.posts > 0 or entitled))
-    if not optional:
+    if state.standing:
+        _heal(state, BEYOND if entitled else MCP, False, event)
+    if not _optional(state, method, status, entitled):
         state.standing.append(Refusal(index, "session" if entitled else "mcp", event))
 
 
-def _fatal_for_stream(status: int | None) -> bool:
-    """A stream is optional: 404, 405, 406 on GET stop nobody who can POST."""
-    return status in _HARD or status in (401, 403)
+def _optional(state: Fold, method: str, status: int | None, entitled: bool) -> bool:
+    """Whether this refusal stops nobody: the end of a session, or a stream that is not offered (other answers than 405 stop some)."""
+    if method == "DELETE":
+        return True
+    if method == "POST" or status in _ABOUT_ALL or status in (401, 403):
+        return False
+    return status == 405 if entitled else state.posts > 0
 
 
 def _heal(state: Fold, rank: int, ok: bool, event: Event) -> None:
@@ -223,7 +234,7 @@ def _healed(refusal: Refusal, rank: int, ok: bool, spoke: bool, state: Fold) -> 
     status = refusal.event.status
     if own == BEYOND:
         if rank == BEYOND:
-            return ok
+            return ok or (status in REDIRECTS and spoke)
         # a server may serve some requests to anybody and ask for a token later: then the 401 opens the flow
         return status == 401 and state.granted is None and rank > MCP
     if status in _HARD:

@@ -55,7 +55,8 @@ RANK: Final[dict[str, int]] = {
 MCP: Final = RANK["mcp"]
 BEYOND: Final = RANK["session"]
 
-GATEWAY: Final = frozenset({502, 503, 504, 520, 521, 522, 523, 524, 525, 526, 530})  # the proxy or an edge says that nothing answered it
+# nothing answered the proxy, or (499) not before the client left
+GATEWAY: Final = frozenset({499, 502, 503, 504, 520, 521, 522, 523, 524, 525, 526, 530})
 REDIRECTS: Final = frozenset({301, 302, 303, 307, 308})
 _PAGES: Final = frozenset({"authorization", "consent"})  # a redirect is a good answer here
 

@@ -20,6 +20,7 @@ __all__ = ["EXPIRY", "Verdict", "decide", "decided"]
 
 Kind = Literal["good", "refusal", "silence", "noise"]
 
+_LOST: Final = 2  # requests in a row that name a session nobody knows, and no new session after them
 EXPIRY: Final = 300.0  # a 401 this long after the last good answer is about an old token, not about a fresh one
 
 # Seconds that a client takes to heal a refusal by itself: it tries the next document, the next era, the next way to authenticate.
@@ -70,7 +71,7 @@ def decide(attempt: Attempt, state: Fold, family: str, pace: Pace, now: float | 
     if state.standing:
         refusal = state.standing[0]
         return _refused(refusal, _stuck_of(refusal, state), now)
-    return _silent(state, family, pace, now)
+    return _silent(attempt, state, family, pace, now)
 
 
 def _good(state: Fold) -> Outcome:
@@ -90,8 +91,10 @@ def _served(attempt: Attempt, state: Fold, family: str, pace: Pace, now: float |
             return _refused(refusal, "token", now)
         if refusal.place == "session":
             later = since is not None and refusal.event.started_at - since.at >= EXPIRY
-            if state.results <= 1 or (later and refusal.event.status == 401):
+            if state.results <= 1 or state.lost >= _LOST or (later and refusal.event.status == 401):
                 return _refused(refusal, "session", now)
+            if refusal.event.method == "GET":
+                continue
             return Verdict(_good(state), None, "good", "session", refusal.event, None, refusal)
     if (state.served == 1 and state.granted is not None) or _initialized_only(state):
         waits = _handshake(attempt, state, family, pace, now)
@@ -140,7 +143,7 @@ def _stuck_of(refusal: Refusal, state: Fold) -> str:
     return place
 
 
-def _silent(state: Fold, family: str, pace: Pace, now: float | None) -> Verdict:
+def _silent(attempt: Attempt, state: Fold, family: str, pace: Pace, now: float | None) -> Verdict:
     place, stuck, after = _furthest(state)
     event = state.last
     if not place or event is None:
@@ -152,7 +155,12 @@ def _silent(state: Fold, family: str, pace: Pace, now: float | None) -> Verdict:
         if _renewed(state):
             return Verdict(Outcome.RENEWED, None, "good", "token", event)
     limit = pace.limit(stuck, after, family)
-    return _by_limit(limit.seconds, Outcome(limit.then), stuck, place, event, now)
+    then = Outcome(limit.then)
+    if then is Outcome.PROBE and not (attempt.previous and state.challenges == 1):
+        then = Outcome.STALLED  # a lone 401 of a client that was here before means nothing; of a new one it may be all we ever see
+    if then is Outcome.ABANDONED and event.status in REDIRECTS:
+        then = Outcome.STALLED  # the browser was sent elsewhere: nobody is known to have left
+    return _by_limit(limit.seconds, then, stuck, place, event, now)
 
 
 def _renewed(state: Fold) -> bool:
@@ -163,7 +171,8 @@ def _renewed(state: Fold) -> bool:
 def _furthest(state: Fold) -> tuple[str, str, str]:
     """Where the flow got to: (last place answered well, stage that should have come, name of the last step in the time limits)."""
     if state.granted is not None:
-        return "token", "session", "token"
+        opened = state.stream is not None and state.stream.at >= state.granted.started_at
+        return ("session", "session", "initialize") if opened else ("token", "session", "token")
     browser = state.browser
     if browser is not None:
         if decided(state):
