@@ -223,7 +223,8 @@ def _build(kind: type, entry: Mapping[str, Any], file: str, where: str) -> Any:
         values[key] = _convert(str(known[key].type), value, file, f"{where}.{key}")
         choices = _CHOICES.get((kind, key))
         if choices is not None and value not in choices:
-            raise ConfigError(f"must be one of {', '.join(map(repr, choices))}", file=file, key=f"{where}.{key}", hint=_nearest(str(value), list(choices)))
+            known_values = ", ".join(map(repr, choices))
+            raise ConfigError(f"must be one of {known_values}", file=file, key=f"{where}.{key}", hint=_nearest(str(value), list(choices)))
     for name, item in known.items():
         if name not in values and item.default is MISSING and item.default_factory is MISSING:
             raise ConfigError("missing key", file=file, key=f"{where}.{name}", hint=f"add {name}")

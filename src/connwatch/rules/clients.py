@@ -102,8 +102,9 @@ class Families:
 def resolve_family(events: Iterable[Event]) -> str:
     """The family of an attempt: the strongest ground among its events wins, ties by number, then the earlier.
 
-    A client metadata document and a product's own agent outweigh a redirect URI, that outweighs a name, a name an agent that also fetches
-    pages, and any of them every hint. Where only hints exist the strongest hint is taken: a library default is what a hosted backend shows before it has a token. "other" when nothing speaks.
+    A client metadata document and a product's own agent outweigh a redirect URI, that a name, a name an agent that fetches pages too, and
+    any of them every hint. Where only hints exist the strongest is taken: a library default is all that a hosted backend shows before it
+    has a token. "other" when nothing speaks.
     """
     votes: Counter[tuple[int, str]] = Counter()
     for event in events:

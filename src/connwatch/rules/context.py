@@ -20,24 +20,22 @@ class HostMemory:
 
     def __init__(self) -> None:
         self.speaks = False
-        self.mcp_paths: dict[str, None] = {}
-        self.endpoints: dict[str, None] = {}  # directories of authorization endpoints, with the closing slash
+        self.mcp_paths: set[str] = set()
+        self.endpoints: set[str] = set()  # directories of authorization endpoints, with the closing slash
         self.visitors: OrderedDict[str, float] = OrderedDict()  # address of a browser -> last authorization or consent
         self.preflights: OrderedDict[str, float] = OrderedDict()  # path -> last preflight
         self.challenged_at = float("-inf")
 
-    def learn_mcp(self, path: str) -> bool:
-        """Remember an MCP endpoint; true when it is new."""
-        if path in self.mcp_paths or len(self.mcp_paths) >= _PATHS:
-            return False
-        self.mcp_paths[path] = None
-        return True
+    def learn_mcp(self, path: str) -> None:
+        """Remember an MCP endpoint."""
+        if len(self.mcp_paths) < _PATHS:
+            self.mcp_paths.add(path)
 
     def learn_endpoint(self, path: str) -> None:
         """Remember the directory of an authorization endpoint (the root says nothing)."""
         directory = path.rstrip("/").rpartition("/")[0] + "/"
         if directory != "/" and len(self.endpoints) < _PATHS:
-            self.endpoints[directory] = None
+            self.endpoints.add(directory)
 
     def visit(self, address: str, at: float) -> None:
         """A browser at this address is in an authorization."""

@@ -13,7 +13,6 @@ from urllib.parse import urlsplit
 from connwatch.model.event import Actor, Event, Evidence, Stage
 from connwatch.model.record import Request
 from connwatch.rules.agents import AgentProfile, Agents
-from connwatch.rules.candidates import covers
 from connwatch.rules.catalogue import Catalogue, StageRule
 from connwatch.rules.clients import Families, redirect_host
 from connwatch.rules.context import HostMemory, Hosts
@@ -48,7 +47,6 @@ class Classifier:
         self._steps = McpSteps(catalogue)
         self._keys = Keys(catalogue)
         self._hosts = Hosts()
-        self._fresh: list[str] = []
 
     def classify(self, request: Request, at: float | None = None) -> Event | None:
         """The event of a request, or None when it is not of our domain. `at` is the time of a request that carries none."""
@@ -63,10 +61,6 @@ class Classifier:
         if not noise:
             self._learn(request, stage, memory, time)
         return self._event(request, stage, noise, profile, time)
-
-    def learn_path(self, request: Request) -> str | None:
-        """A path on this request's host that has turned out to be an MCP endpoint and that the candidate patterns do not cover, once."""
-        return self._fresh.pop() if self._fresh else None
 
     # which stage
 
@@ -111,7 +105,7 @@ class Classifier:
             return self._steps.stage(request, legacy_message=False), ""
         if method == "POST" and (profile.named or (machine and request.status == 401)):
             return self._steps.stage(request, legacy_message=False), ""
-        if path == "/" and (method == "HEAD" and machine or method == "GET" and (profile.named or profile.hint)):
+        if path == "/" and ((machine and method == "HEAD") or (method == "GET" and (profile.named or profile.hint))):
             return Stage.PROBE, ""
         if method == "GET" and profile.named and profile.family:
             return Stage.OTHER, ""
@@ -166,18 +160,14 @@ class Classifier:
         elif stage not in _ENDPOINTS:
             if stage is Stage.CHALLENGE:
                 memory.challenged_at = max(memory.challenged_at, time)
-            self._learn_mcp(path, memory)
-
-    def _learn_mcp(self, path: str, memory: HostMemory) -> None:
-        if memory.learn_mcp(path) and not covers(path):
-            self._fresh.append(path)
+            memory.learn_mcp(path)
 
     def _learn_suffix(self, path: str, memory: HostMemory) -> None:
         """RFC 9728 section 3.1: what follows the well-known name is the path of the resource."""
         before, _, after = path.partition("/.well-known/")
         _, slash, suffix = after.partition("/")
         if slash and suffix:
-            self._learn_mcp(f"{before}/{suffix}" if before else f"/{suffix}", memory)
+            memory.learn_mcp(f"{before}/{suffix}")
 
     def _learn_resource(self, request: Request) -> None:
         """RFC 8707: the resource parameter of an authorization request is the URL of the MCP endpoint."""
@@ -187,7 +177,7 @@ class Classifier:
         except ValueError:
             return
         if host and parts.path not in ("", "/"):
-            self._learn_mcp(parts.path, self._hosts.of(host if request.host else None))
+            self._hosts.of(host if request.host else None).learn_mcp(parts.path)
 
     # the event
 
@@ -196,13 +186,7 @@ class Classifier:
         params = request.params
         client = hint = None
         if not noise:
-            endpoint = stage not in _PAGES and stage is not Stage.OTHER
-            if named := self._families.named(profile, params, facts, endpoint):
-                client, facts["client_by"] = named
-            elif stage in _PAGES and request.referer_params and (named := self._families.named(profile, request.referer_params, {}, False)):
-                client, facts["client_by"] = named
-            if hinted := self._families.hinted(profile, params, request.address, request.referer):
-                hint, facts["hint_by"] = hinted
+            client, hint = self._whose(request, stage, profile, facts)
         duration = request.duration
         start, end = (time - (duration or 0.0), time) if request.role == "proxy" else (time, time + (duration or 0.0))
         return Event(
@@ -232,6 +216,21 @@ class Classifier:
             referer=request.referer,
             serial=(0, request.line),
         )
+
+    def _whose(self, request: Request, stage: Stage, profile: AgentProfile, facts: dict[str, str]) -> tuple[str | None, str | None]:
+        """(family that is named, family that is suggested); the ground of the answer is noted in `facts`."""
+        page = stage in _PAGES
+        named = self._families.named(profile, request.params, facts, not page and stage is not Stage.OTHER)
+        if named is None and page and request.referer_params:
+            named = self._families.named(profile, request.referer_params, {}, False)
+        if named is not None:
+            facts["client_by"] = named[1]
+            return named[0], None
+        hinted = self._families.hinted(profile, request.params, request.address, request.referer)
+        if hinted is not None:
+            facts["hint_by"] = hinted[1]
+            return None, hinted[0]
+        return None, None
 
 
 def _actor(profile: AgentProfile, stage: Stage) -> Actor:

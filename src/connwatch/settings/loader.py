@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 import tomllib
 from collections.abc import Iterator, Mapping
@@ -40,7 +41,9 @@ def load_catalogue(
             raise ConfigError(f"not valid TOML: {error}", file=name, hint="correct the syntax there") from error
     if formats:
         documents.append(("configuration", {"format": [{"id": name, **entry} for name, entry in formats.items()]}))
-    return compile_catalogue(documents)
+    catalogue = compile_catalogue(documents)
+    catalogue.order = json.loads((resources.files("connwatch") / "catalogue" / "order.json").read_text(encoding="utf-8"))
+    return catalogue
 
 
 def _shipped() -> Iterator[tuple[str, str]]:
@@ -66,4 +69,5 @@ def _read(directory: Traversable, shown: str) -> Iterator[tuple[str, str]]:
             try:
                 yield f"{shown}/{item.name}", item.read_text(encoding="utf-8")
             except (OSError, UnicodeDecodeError) as error:
-                raise ConfigError(f"cannot be read: {error}", file=f"{shown}/{item.name}", hint="check the permissions and the encoding (UTF-8)") from error
+                hint = "check the permissions and the encoding (UTF-8)"
+                raise ConfigError(f"cannot be read: {error}", file=f"{shown}/{item.name}", hint=hint) from error
