@@ -76,6 +76,8 @@ class Fold:
     last: Event | None = None  # the last step that has a say
     posts: int = 0
     explained: list[Event] = field(default_factory=list)  # events that an error log explains
+    challenge: Tally | None = None  # MCP requests before anything entitled the client
+    session: Tally | None = None  # those that were served, and all after the first token
 
     def ok(self, place: str) -> int:
         """How many good answers a place gave."""
@@ -162,6 +164,14 @@ def _mcp(state: Fold, index: int, event: Event) -> None:
         tally = state.tallies["mcp"] = Tally(first=event)
     tally.last = event
     status = event.status
+    if state.granted is not None or ((status is None or status < 300) and event.method != "HEAD"):
+        if state.session is None:
+            state.session = Tally(first=event)
+        state.session.last = event
+    else:
+        if state.challenge is None:
+            state.challenge = Tally(first=event)
+        state.challenge.last = event
     if status is None or 200 <= status < 300:
         tally.ok += 1
         tally.last_ok = event

@@ -21,41 +21,42 @@ from connwatch.rules.clients import resolve_family
 __all__ = ["deadline", "judge", "view_of"]
 
 
-def judge(attempt: Attempt, catalogue: Catalogue, *, now: float | None, deaf: frozenset[str] = frozenset(), late_ok: bool = True) -> None:
-    """Fill in everything of `attempt` that follows from its steps, which are ordered by start time.
+def judge(attempt: Attempt, catalogue: Catalogue, *, now: float | None, deaf: frozenset[str] = frozenset(), late_ok: bool = True) -> float | None:
+    """Fill in everything of `attempt` that follows from its steps, which are ordered by start time. Returns its deadline at `now`.
 
     `now` is the watermark in event time (seconds since the epoch), None at the end of the input, when every limit has passed.
     `deaf` names the sources that cannot be heard at present. `late_ok` False: nothing more can come, so limits count as passed.
     """
     if not attempt.steps:
-        return
+        return None
     book = book_of(catalogue)
     state, verdict, family = _settle(attempt, book, now if late_ok else None)
     first = attempt.steps[0].event
     attempt.client = family
     attempt.server = _server(attempt)
     attempt.entry = Stage.CHALLENGE if first.stage is Stage.SESSION and first.status == 401 else first.stage
-    attempt.started_at = min(step.event.started_at for step in attempt.steps)
-    attempt.ended_at = max(step.event.at for step in attempt.steps)
-    attempt.stages = stage_states(attempt.steps, state, deaf)
+    attempt.started_at = first.started_at
+    attempt.ended_at = max([step.event.at for step in attempt.steps])
+    attempt.stages = stage_states(state, deaf)
     attempt.outcome = verdict.outcome
     attempt.stuck_at = verdict.stuck
     attempt.diagnoses = []
     if verdict.kind == "noise" or (verdict.outcome is Outcome.WAITING and verdict.due is not None):
-        return
+        return verdict.due
     if verdict.kind == "good" and not state.standing and not state.explained and not _long_stream(state):
-        return
+        return None
     if verdict.kind == "silence" and deaf and not deaf.isdisjoint(place.source for step in attempt.steps for place in step.event.evidence):
         attempt.outcome = Outcome.BLIND
-        return
+        return None
     attempt.diagnoses = diagnose(View(attempt, state, verdict, family, book.pace.hosted(family)), book.rules)
+    return None
 
 
 def deadline(attempt: Attempt, catalogue: Catalogue) -> float | None:
     """The next instant (event time) at which silence alone would change the verdict; None when none would."""
     if not attempt.steps:
         return None
-    last = max(step.event.at for step in attempt.steps)
+    last = max([step.event.at for step in attempt.steps])
     return _settle(attempt, book_of(catalogue), last)[1].due
 
 
@@ -68,7 +69,7 @@ def view_of(attempt: Attempt, catalogue: Catalogue, now: float | None = None) ->
 
 def _settle(attempt: Attempt, book: Book, now: float | None) -> tuple[Fold, Verdict, str]:
     state = fold(attempt.steps)
-    family = resolve_family(step.event for step in attempt.steps)
+    family = resolve_family([step.event for step in attempt.steps])
     return state, decide(attempt, state, family, book.pace, now), family
 
 

@@ -8,63 +8,47 @@ from __future__ import annotations
 from collections.abc import Collection
 from typing import Final
 
-from connwatch.diagnose.fold import Fold
-from connwatch.diagnose.places import MCP_STAGES
-from connwatch.model.attempt import StageState, Step
+from connwatch.diagnose.fold import Fold, Tally
+from connwatch.model.attempt import StageState
 from connwatch.model.event import OBSERVED_STAGES, Event, Stage
 
 __all__ = ["stage_states"]
 
-_PLACES: Final = tuple((stage, stage.value) for stage in OBSERVED_STAGES[1:-1])
+_PLACES: Final = tuple(stage.value for stage in OBSERVED_STAGES[1:-1])
 _ELSEWHERE: Final = frozenset({Stage.SERVER_METADATA, Stage.REGISTRATION, Stage.AUTHORIZATION, Stage.CONSENT, Stage.TOKEN})
-_ORDER: Final = {stage: place for place, stage in enumerate(OBSERVED_STAGES)}
 
 
-def stage_states(steps: list[Step], state: Fold, deaf: Collection[str]) -> list[StageState]:
+def stage_states(state: Fold, deaf: Collection[str]) -> list[StageState]:
     """One state for each of the eight stages of an attempt, in their order."""
-    seen: dict[Stage, tuple[Event, Event]] = {}  # first and last event
-    mcp = state.tallies.get("mcp")
-    for stage, place in _PLACES:
-        tally = state.tallies.get(place)
-        if tally is not None and tally.first is not None and tally.last is not None:
-            seen[stage] = (tally.first, tally.last)
-    if mcp is not None:
-        _mcp(steps, state, seen)
-    furthest = max((_ORDER[stage] for stage in seen), default=-1)
-    elsewhere = state.served > 0 and state.granted is None and (state.challenges > 0 or Stage.RESOURCE_METADATA in seen)
+    seen = [state.challenge, *map(state.tallies.get, _PLACES), state.session]
+    furthest = max((place for place, tally in enumerate(seen) if tally is not None), default=-1)
+    elsewhere = state.served > 0 and state.granted is None and (state.challenges > 0 or "resource_metadata" in state.tallies)
     states: list[StageState] = []
-    before: Event | None = None
-    for stage in OBSERVED_STAGES:
-        pair = seen.get(stage)
-        if pair is not None:
-            first, last = pair
-            states.append(StageState(stage, "seen", last.at, last.status, None if before is None else max(first.started_at - before.at, 0.0)))
-            before = first
+    before: Tally | None = None
+    for place, stage in enumerate(OBSERVED_STAGES):
+        tally = seen[place]
+        if tally is not None and tally.first is not None and tally.last is not None:
+            states.append(StageState(stage, "seen", tally.last.at, tally.last.status, _since(before, tally.first)))
+            before = tally
         elif elsewhere and stage in _ELSEWHERE:
             states.append(StageState(stage, "not_observable", reason="answered on another host, or by a grant of an earlier attempt"))
-        elif deaf and _ORDER[stage] > furthest:
+        elif deaf and place > furthest:
             states.append(StageState(stage, "not_observable", reason=f"no lines from {', '.join(sorted(deaf))} at present"))
         else:
-            states.append(StageState(stage, "not_seen", reason=_why(stage, furthest, state)))
+            states.append(StageState(stage, "not_seen", reason=_why(stage, place > furthest, state)))
     return states
 
 
-def _mcp(steps: list[Step], state: Fold, seen: dict[Stage, tuple[Event, Event]]) -> None:
-    """MCP requests are challenges as long as nothing entitles the client, and the session after that."""
-    granted = state.granted
-    for step in steps:
-        event = step.event
-        if event.stage not in MCP_STAGES:
-            continue
-        served = event.status is None or 200 <= event.status < 300
-        late = granted is not None and event.started_at >= granted.started_at
-        stage = Stage.SESSION if (served and event.method != "HEAD") or late else Stage.CHALLENGE
-        pair = seen.get(stage)
-        seen[stage] = (event if pair is None else pair[0], event)
+def _since(before: Tally | None, first: Event) -> float | None:
+    """Seconds from the previous stage to this one: from its last answer, or from its first where it was asked for again later."""
+    if before is None or before.first is None or before.last is None:
+        return None
+    end = before.last.at if before.last.at <= first.started_at else before.first.at
+    return max(first.started_at - end, 0.0)
 
 
-def _why(stage: Stage, furthest: int, state: Fold) -> str:
-    if _ORDER[stage] > furthest:
+def _why(stage: Stage, beyond: bool, state: Fold) -> str:
+    if beyond:
         return "the attempt did not get there"
     if stage is Stage.REGISTRATION:
         return "the client had an id already, or uses a metadata document"
