@@ -16,6 +16,10 @@ __all__ = ["AccessLines"]
 _MEMO_SIZE = 2048
 _LONGEST_AGENT = 300
 _LONGEST_HOST = 255
+_LONGEST_ADDRESS = 64
+_LONGEST_UPSTREAM = 200
+_LONGEST_KNOWN = 512
+_ABSENT = frozenset(("", "-", "_"))
 #: The engine stamps a line when it is written. Further from the line's own second than this, it was held back in a buffer.
 _HELD_BACK = 2.5
 
@@ -34,16 +38,20 @@ class AccessLines:
         for index, variable in enumerate(log_format.variables):
             where.setdefault(variable, index)
         places = {place: tuple(where[name] for name in names if name in where) for place, names in PLACES.items()}
-        self._hosts, self._addresses, self._uris = places["host"], places["address"], places["uri"]
-        self._host, self._size = _first(self._hosts), _first(places["size"])
-        self._request, self._method, self._args = (_first(places[name]) for name in ("request", "method", "args"))
-        self._status, self._duration, self._upstream = (_first(places[name]) for name in ("status", "duration", "upstream"))
-        self._referer, self._agent = _first(places["referer"]), _first(places["agent"])
-        self._precise, self._local, self._iso = (_first(places[name]) for name in ("precise", "local", "iso"))
+        first = {place: indices[0] if indices else -1 for place, indices in places.items()}
+        self._host_places, self._address_places, self._uri_places = places["host"], places["address"], places["uri"]
+        self._one_address = len(self._address_places) == 1
+        self._host, self._address, self._agent, self._referer = first["host"], first["address"], first["agent"], first["referer"]
+        self._request, self._method, self._args = first["request"], first["method"], first["args"]
+        self._status, self._size, self._duration, self._upstream = first["status"], first["size"], first["duration"], first["upstream"]
+        self._precise, self._local, self._iso = first["precise"], first["local"], first["iso"]
         # $remote_addr as the only address is a place, not a second opinion.
-        self._readers = [(where[name], reader) for name, reader in READERS.items() if name in where and (where[name],) != self._addresses]
+        self._readers = [(where[name], reader) for name, reader in READERS.items() if name in where and (where[name],) != self._address_places]
+        self._requests = self._lines.known
+        self._hosts: dict[str, str] = {}
+        self._addresses: dict[str, str] = {}
         self._agents: dict[str, str] = {}
-        self._hostnames: dict[str, str] = {}
+        self._upstreams: dict[str, str] = {}
         self._referers: dict[str, str] = {}
 
     def request(self, text: str, line: Line, engine: float | None) -> Request | None:
@@ -51,26 +59,28 @@ class AccessLines:
         found = self._match(text)
         if found is None:
             return None
-        values = found.groups("")
-        target = self._lines.known(values[self._request]) if self._request >= 0 else None
-        if target is None:
-            target = self._target(values)
+        # What repeats from line to line is looked up; only what is new is read by the slower ways below. The empty last value stands
+        # for places that the format does not have.
+        values = (*found.groups(""), "")
+        known = self._requests.get(values[self._request])
+        target = Target(*known, {}, []) if known is not None else self._target(values)
         at, coarse = self._time(values, engine, line.seen_at)
-        host = self._hostnames.get(values[self._host]) if self._host >= 0 else None
-        agent = self._agents.get(values[self._agent]) if self._agent >= 0 else None
+        address = self._addresses.get(values[self._address])
+        status, size, duration = values[self._status], values[self._size], values[self._duration]
         request = Request(
             line.source, line.number, line.number, at, coarse, self._role, self._name,
             target.method, target.path, target.params,
-            host if host is not None else self._host_of(values),
-            self._address(values),
-            agent if agent is not None else self._agent_of(values),
-            self._number(values[self._status]) if self._status >= 0 else None,
-            self._number(values[self._size]) if self._size >= 0 else None,
-            self._seconds(values[self._duration]) if self._duration >= 0 else None,
-            None, {}, self._upstream_of(values), None, target.keys,
+            self._hosts.get(values[self._host]) or self._host_of(values),
+            address if address is not None and self._one_address else self._address_of(values),
+            self._agents.get(values[self._agent]) or self._agent_of(values),
+            int(status) if status.isdecimal() and len(status) < 6 else None,
+            int(size) if size.isdecimal() and len(size) < 20 else None,
+            _seconds(duration) if duration else None,
+            None, {}, self._upstreams.get(values[self._upstream]) or self._upstream_of(values), None, target.keys,
         )  # fmt: skip
-        if self._referer >= 0:
-            self._add_referer(request, values[self._referer])
+        referer = values[self._referer]
+        if referer not in _ABSENT:
+            self._add_referer(request, referer)
         for index, reader in self._readers:
             value = values[index]
             reader(request, unescape(value, self.log_format.escape) if "\\" in value else value, self._redactor)
@@ -79,13 +89,11 @@ class AccessLines:
     def _target(self, values: tuple[str, ...]) -> Target:
         escape = self.log_format.escape
         if self._request >= 0:
-            request = values[self._request]
-            return self._lines.line(unescape(request, escape) if "\\" in request else request)
-        uri = next((values[index] for index in self._uris), "")
-        if self._args >= 0 and "?" not in uri and values[self._args] not in ("", "-"):
+            return self._lines.line(values[self._request], escape)
+        uri = next((values[index] for index in self._uri_places), "")
+        if "?" not in uri and values[self._args] not in _ABSENT:
             uri = f"{uri}?{values[self._args]}"
-        method = values[self._method] if self._method >= 0 else ""
-        return self._lines.target(method, unescape(uri, escape))
+        return self._lines.target(values[self._method], unescape(uri, escape))
 
     def _time(self, values: tuple[str, ...], engine: float | None, seen_at: float | None) -> tuple[float | None, bool]:
         """When the request ended, and whether that is known to the second only."""
@@ -105,60 +113,47 @@ class AccessLines:
         return logged, True
 
     def _host_of(self, values: tuple[str, ...]) -> str | None:
-        for index in self._hosts:
+        for index in self._host_places:
             value = values[index]
-            if value not in ("", "-", "_"):
-                known = self._redactor.text(value.lower().rpartition("@")[2])[:_LONGEST_HOST]
-                name, separator, port = known.rpartition(":")
+            if value not in _ABSENT:
+                host = self._redactor.text(value.lower().rpartition("@")[2])[:_LONGEST_HOST]
+                name, separator, port = host.rpartition(":")
                 if separator and port.isdigit():
-                    known = name
+                    host = name
                 if index == self._host:
-                    _remember(self._hostnames, value, known)
-                return known
+                    _remember(self._hosts, value, host)
+                return host
         return None
 
-    def _address(self, values: tuple[str, ...]) -> str | None:
-        for index in self._addresses:
+    def _address_of(self, values: tuple[str, ...]) -> str | None:
+        for index in self._address_places:
             value = values[index]
-            if value not in ("", "-"):
+            if value not in _ABSENT:
                 # A chain of proxies names the visitor first.
-                first = value.partition(",")[0].strip()
-                return first if len(first) <= 45 and first.isprintable() else self._redactor.text(first)[:64]
+                address = value.partition(",")[0].strip()
+                if len(address) > _LONGEST_ADDRESS or not address.isprintable():
+                    address = self._redactor.text(address)[:_LONGEST_ADDRESS]
+                _remember(self._addresses, value, address)
+                return address
         return None
 
     def _agent_of(self, values: tuple[str, ...]) -> str | None:
-        if self._agent < 0:
-            return None
         value = values[self._agent]
-        if value in ("", "-"):
+        if value in _ABSENT:
             return None
         agent = self._redactor.text(unescape(value, self.log_format.escape))[:_LONGEST_AGENT]
         _remember(self._agents, value, agent)
         return agent
 
-    @staticmethod
-    def _number(value: str) -> int | None:
-        return int(value) if len(value) < 20 and value.isdecimal() else None
-
-    @staticmethod
-    def _seconds(value: str) -> float | None:
-        try:
-            seconds = float(value[:32])
-        except ValueError:
-            return None
-        return seconds if 0.0 <= seconds < 1e8 else None
-
     def _upstream_of(self, values: tuple[str, ...]) -> str | None:
-        if self._upstream < 0:
-            return None
         value = values[self._upstream]
-        if len(value) < 64 and value.isprintable():
-            return value or None
-        return self._redactor.text(value)[:200]
+        if not value:
+            return None
+        upstream = self._redactor.text(value)[:_LONGEST_UPSTREAM]
+        _remember(self._upstreams, value, upstream)
+        return upstream
 
     def _add_referer(self, request: Request, value: str) -> None:
-        if value in ("", "-"):
-            return
         known = self._referers.get(value)
         if known is None:
             plain = unescape(value, self.log_format.escape)
@@ -171,12 +166,16 @@ class AccessLines:
         request.referer = known
 
 
-def _first(indices: tuple[int, ...]) -> int:
-    return indices[0] if indices else -1
+def _seconds(value: str) -> float | None:
+    try:
+        seconds = float(value[:32])
+    except ValueError:
+        return None
+    return seconds if 0.0 <= seconds < 1e8 else None
 
 
 def _remember(memo: dict[str, str], key: str, value: str) -> None:
-    if len(key) <= 512:
+    if len(key) <= _LONGEST_KNOWN:
         if len(memo) >= _MEMO_SIZE:
             memo.clear()
         memo[key] = value

@@ -114,13 +114,17 @@ class BlockReader:
         """What the parser has open; the partial line stays. For a live source that paused."""
         return filter(self._wanted, self._parser.flush())
 
-    def watch(self, path: str) -> None:
-        """From the next line on, requests for `path` are candidates too. Paths that hold a digest cannot be watched; of others 64 at most are."""
+    def watch(self, path: str) -> bool:
+        """From the next line on, requests for `path` are candidates too. Gives whether that is new.
+
+        Paths that hold a digest cannot be watched; of others 64 at most are.
+        """
         if not path.startswith("/") or "#" in path or path in self._learnt or len(self._learnt) >= _MOST_LEARNT:
-            return
+            return False
         self._learnt.add(path)
         endings = b"|".join(re.escape(known[1:].encode("utf-8", "replace")) for known in sorted(self._learnt))
         self._learnt_pattern = re.compile(rb" /(?:" + endings + rb')(?=[ ?"])')
+        return True
 
     def _window(self, data: bytes, at: int, end: int) -> Iterator[Record]:
         """The records of `data[at:end]`, which are complete lines."""
@@ -135,27 +139,33 @@ class BlockReader:
 
     def _skimmed(self, data: bytes, at: int, end: int, shape: re.Pattern[bytes]) -> Generator[Record, None, int]:
         """The records of lines of which most have this shape, up to the end or a change of shape; gives where it stopped."""
-        hits = _Hits((self._candidates, self._learnt_pattern), data, at, end)
+        candidate = learnt = -1  # where the next one of each is, once looked for
         while at < end:
-            hit = hits.following(at)
-            stop = end if hit < 0 else data.rfind(b"\n", at, hit) + 1 or at
+            if candidate < at:
+                candidate = _following(self._candidates, data, at, end)
+            hit = candidate
+            if self._learnt:
+                if learnt < at:
+                    learnt = _following(self._learnt_pattern, data, at, end)
+                hit = min(hit, learnt)
+            stop = data.rfind(b"\n", at, hit) + 1 if hit < end else end
             if at < stop:
                 at = yield from self._ordinary(data, at, stop, shape)
                 if at < stop:
                     return at
-            if hit >= 0:
+            if hit < end:
                 stop = data.find(b"\n", hit, end) + 1 or end
                 for record in self._parsed(data[at:stop]):
                     if isinstance(record, Request):
                         yield record
-                        self._listen(record)
+                        path = self._learn(record)
+                        if path is not None and self.watch(path):
+                            learnt = -1
                     elif self._wanted(record):
                         yield record
                 at = stop
                 if self._auto is not None and self._auto.shape is not shape:
                     return at
-                if self._learnt_pattern is not hits.patterns[1]:
-                    hits = _Hits((self._candidates, self._learnt_pattern), data, at, end)
         return at
 
     def _ordinary(self, data: bytes, at: int, end: int, shape: re.Pattern[bytes]) -> Generator[Record, None, int]:
@@ -185,23 +195,19 @@ class BlockReader:
             if isinstance(record, Request):
                 if record.format not in self._access or self._is_candidate(raw):
                     yield record
-                    self._listen(record)
+                    path = self._learn(record)
+                    if path is not None:
+                        self.watch(path)
             elif self._wanted(record):
                 yield record
 
     def _parsed(self, raw: bytes) -> Sequence[Record]:
         """What the parser makes of the next line."""
         self.lines += 1
-        if raw.endswith(b"\n"):
-            raw = raw[:-1]
-        if raw.endswith(b"\r"):
-            raw = raw[:-1]
-        return self._parser.parse(Line(self.source, self.lines, raw.decode("utf-8", "replace"), self._seen_at))
-
-    def _listen(self, request: Request) -> None:
-        path = self._learn(request)
-        if path is not None:
-            self.watch(path)
+        text = raw.decode("utf-8", "replace")
+        text = text.removesuffix("\n")
+        text = text.removesuffix("\r")
+        return self._parser.parse(Line(self.source, self.lines, text, self._seen_at))
 
     def _wanted(self, record: Record) -> bool:
         """Of what is no request: unparsed lines are counted, the talk of a proxy matters only where it marks a start or an end."""
@@ -220,40 +226,18 @@ class BlockReader:
         return False
 
 
-class _Hits:
-    """Where the next line with a candidate is. Each expression's next hit is remembered, so that the block is searched once by each."""
-
-    __slots__ = ("_data", "_end", "_next", "patterns")
-
-    def __init__(self, patterns: tuple[re.Pattern[bytes], re.Pattern[bytes]], data: bytes, at: int, end: int) -> None:
-        self.patterns = patterns
-        self._data = data
-        self._end = end
-        self._next = [end if pattern is _NOTHING else self._search(pattern, at) for pattern in patterns]
-
-    def following(self, at: int) -> int:
-        """A position in the first line at or behind `at` that holds a candidate, -1 if there is none."""
-        first = self._end
-        for index, pattern in enumerate(self.patterns):
-            hit = self._next[index]
-            if hit < at:
-                hit = self._next[index] = self._search(pattern, at)
-            first = min(first, hit)
-        return first if first < self._end else -1
-
-    def _search(self, pattern: re.Pattern[bytes], at: int) -> int:
-        data, end = self._data, self._end
-        while at < end:
-            found = pattern.search(data, at, end)
-            if found is None:
-                return end
-            hit = found.start()
-            stop = data.find(b"\n", hit, end)
-            if stop < 0 or found.end() <= stop:
-                return hit
-            # It runs into the next line: what counts is whether its own line holds one.
-            begin = data.rfind(b"\n", 0, hit) + 1
-            if pattern.search(data[begin:stop]) is not None:
-                return hit
-            at = stop + 1
-        return end
+def _following(pattern: re.Pattern[bytes], data: bytes, at: int, end: int) -> int:
+    """A position in the first line of `data[at:end]` in which the pattern occurs, `end` if there is none."""
+    while at < end:
+        found = pattern.search(data, at, end)
+        if found is None:
+            return end
+        hit = found.start()
+        stop = data.find(b"\n", hit, end)
+        if stop < 0 or found.end() <= stop:
+            return hit
+        # It runs into the next line: what counts is whether its own line holds one.
+        if pattern.search(data[data.rfind(b"\n", 0, hit) + 1 : stop]) is not None:
+            return hit
+        at = stop + 1
+    return end

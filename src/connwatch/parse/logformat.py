@@ -27,9 +27,7 @@ _FIXED = {
     "request_time": r"\d+\.\d{3}|-",
 }
 #: What may stand in front of a line (see `strip`): a service, the engine's stamp, colours, a process.
-_WRAPPING = rb"(?:[\w.-]++ {2,}\| )?+(?:\d{4}-\d\d-\d\dT\S++ )?+(?:\x1b\[[0-9;]*+m)*+(?:[\w-]++\.\d++ *+\| (?:\x1b\[[0-9;]*+m)*+)?+"  #
-#: No quote and no newline; the rare control characters make a table of it, which the matcher scans faster than a list of two.
-_QUOTED = rb'[^"\n\x00\x01\x7f]*+'
+_WRAPPING = rb"(?:[a-z][\w-]*+ ++\| )?+(?:\d{4}-\d\d-\d\dT\S++ )?+(?:\x1b\[[0-9;]*+m)*+(?:[a-z]++\.\d++ ++\| (?:\x1b\[[0-9;]*+m)*+)?+"  #
 
 
 @dataclass(slots=True, frozen=True)
@@ -84,7 +82,7 @@ def compile_format(log_format: str, escape: str = "default", optional_tail: str 
         raise ValueError("a log_format needs at least one $variable")
     body = _joined(tokens, escape, tail)
     pattern = re.compile(body + (f"(?:{_joined(tail, escape, [])})?" if tail else "") + r"[ \r]*", re.DOTALL | re.ASCII)
-    return LogFormat(escape, tokens, variables, pattern, _skimming(tokens), tail)
+    return LogFormat(escape, tokens, variables, pattern, _skimming(tokens, tail), tail)
 
 
 def _tokens(log_format: str) -> list[Token]:
@@ -140,41 +138,41 @@ def _value(name: str, before: str, after: str, escape: str, *, last: bool, lazy:
     return f"[^{space}]{some}" if after else "[^ ]*?"
 
 
-def _skimming(tokens: list[Token]) -> re.Pattern[bytes] | None:
-    """Whole lines (with their newline) whose beginning up to `$status` is as the format says; None without a `$request` in front of it."""
+def _skimming(tokens: list[Token], tail: list[Token]) -> re.Pattern[bytes] | None:
+    """Whole lines with their newline, by the same rules but simpler: what it does not take is looked at again, one by one.
+
+    None for a format whose request cannot be searched for in its raw text. A quoted value is `[^"]*`, because the engine scans for one
+    character several times faster than for two; that it may run into the next line shows in the number of lines.
+    """
     names = [token.text for token in tokens if token.variable]
-    if "status" not in names or "request" not in names[: names.index("status")]:
+    if "request" not in names or any("\n" in token.text for token in (*tokens, *tail)):
         return None
-    parts = [rb"(?m)^", _WRAPPING]
+    body, whole = _skimmed(tokens)
+    if "request" not in [token.text for token in tokens[:whole] if token.variable]:
+        return None
+    ending, complete = _skimmed(tail) if whole == len(tokens) else (b"", 0)
+    optional = rb"(?:" + ending + rb")?+" if tail and complete == len(tail) else b""
+    rest = rb" *+\r?+" if whole == len(tokens) and complete == len(tail) else rb".*+"
+    return re.compile(rb"(?m)^" + _WRAPPING + body + optional + rest + rb"()(?:\n|\Z)")
+
+
+def _skimmed(tokens: list[Token]) -> tuple[bytes, int]:
+    """The expression of as many tokens as can be told without backtracking, and their number."""
+    parts: list[bytes] = []
     for index, token in enumerate(tokens):
         if not token.variable:
             parts.append(re.escape(token.text.encode()))
             continue
-        if token.text == "status":
-            after = tokens[index + 1].text[:1] if index + 1 < len(tokens) and not tokens[index + 1].variable else ""
-            parts.append(rb"\d{3}" + re.escape(after.encode()))
-            break
-        value = _skimmed(tokens, index)
-        if value is None:
-            return None
-        parts.append(value)
-    return re.compile(b"".join(parts) + rb".*+()(?:\n|\Z)")
-
-
-def _skimmed(tokens: list[Token], index: int) -> bytes | None:
-    name = tokens[index].text
-    before = tokens[index - 1].text[-1:] if index and not tokens[index - 1].variable else ""
-    after = tokens[index + 1].text if index + 1 < len(tokens) and not tokens[index + 1].variable else ""
-    if not after or "\n" in after:
-        return None
-    if before == '"' and after.startswith('"'):
-        return _QUOTED
-    if name == "time_local":
-        return rb".{26}"
-    end = after.strip()[:1]
-    if name == "remote_user" and end and after == f" {end}":
-        word = rb'[^"\n ' + re.escape(end.encode()) + rb"]++"
-        return word + rb"(?: " + word + rb")*+"
-    if name in ("remote_user", "request") or name.startswith((*_SPACED, "upstream_")):
-        return None
-    return rb"\S++" if after.startswith(" ") else rb"[^\n" + re.escape(after[0].encode()) + rb"]*+"
+        before = tokens[index - 1].text[-1:] if index and not tokens[index - 1].variable else ""
+        after = tokens[index + 1].text if index + 1 < len(tokens) and not tokens[index + 1].variable else ""
+        if before == '"' and after.startswith('"'):
+            parts.append(b'[^"]*+')
+        elif token.text == "status":
+            parts.append(rb"\d{3}")
+        elif token.text == "time_local" and after:
+            parts.append(rb".{26}")
+        elif token.text == "request" or token.text.startswith((*_SPACED, "upstream_")) or (not after and index + 1 < len(tokens)):
+            return b"".join(parts), index
+        else:
+            parts.append(rb"\S++" if after.startswith(" ") or not after else rb"[^\n" + re.escape(after[0].encode()) + rb"]*+")
+    return b"".join(parts), len(tokens)

@@ -80,7 +80,7 @@ class ErrorLines:
         if found[2] not in _GRAVE and (cause == "other" or asked is None):
             facts = {mark: "nginx" for pattern, mark in _MARKS if pattern.match(message)}
             return Chatter(line.source, line.number, line.number, at, self._name, facts)
-        target = self._lines.line(asked[1]) if asked is not None else Target("", "")
+        target = self._lines.line(asked[1], "default") if asked is not None else Target("", "")
         client = _CLIENT.search(message)
         return Trouble(
             line.source,

@@ -8,6 +8,7 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass, field
 
+from connwatch.parse.escapes import unescape
 from connwatch.parse.redact import Redactor
 
 __all__ = ["RequestLines", "Target"]
@@ -47,22 +48,21 @@ class RequestLines:
 
     def __init__(self, redactor: Redactor) -> None:
         self._redactor = redactor
-        self._known: dict[str, tuple[str, str]] = {}
+        #: Method and path of request lines (as they were logged) without a query.
+        self.known: dict[str, tuple[str, str]] = {}
 
-    def known(self, request: str) -> Target | None:
-        """The target of a request line met before, None of any other."""
-        known = self._known.get(request)
-        return None if known is None else Target(*known)
-
-    def line(self, request: str) -> Target:
-        """nginx's `$request`, `POST /mcp HTTP/1.1`; anything else (a TLS hello on port 80, an empty line) has no method."""
-        method, _, rest = request.partition(" ")
+    def line(self, request: str, escape: str = "none") -> Target:
+        """nginx's `$request`, `POST /mcp HTTP/1.1`, as logged; anything else (a TLS hello on port 80, an empty line) has no method."""
+        known = self.known.get(request)
+        if known is not None:
+            return Target(*known)
+        method, _, rest = unescape(request, escape).partition(" ")
         target, _, protocol = rest.rpartition(" ")
         read = self.target(method, target if protocol.startswith("HTTP/") else rest)
-        if "?" not in request and len(request) <= _LONGEST_KNOWN:
-            if len(self._known) >= _MEMO_SIZE:
-                self._known.clear()
-            self._known[request] = (read.method, read.path)
+        if not read.params and len(request) <= _LONGEST_KNOWN:
+            if len(self.known) >= _MEMO_SIZE:
+                self.known.clear()
+            self.known[request] = (read.method, read.path)
         return read
 
     def target(self, method: str, target: str) -> Target:
