@@ -109,7 +109,11 @@ class CodaParser:
         found = _REQUEST.fullmatch(message.head)
         if found is None:
             return Unparsed(message.source, message.line, self._redactor.text(message.head)[:300], "a request line of coda-mcp, cut or changed")
-        target = self._requests.target(found[1], found[2])
+        return self._begun(message, found[1], found[2], authorization=found[3] == "yes")
+
+    def _begun(self, message: Message, method: str, url: str, *, authorization: bool) -> Record:
+        """The record of a request that begins here, which is the current one from now on."""
+        target = self._requests.target(method, url)
         self._current = _Current(message.line, target.method, target.path.rstrip("/"))
         return Request(
             message.source,
@@ -122,7 +126,7 @@ class CodaParser:
             method=target.method,
             path=target.path,
             params=target.params,
-            authorization=found[3] == "yes",
+            authorization=authorization,
             keys=target.keys,
         )
 
@@ -145,6 +149,10 @@ class CodaParser:
         if phrase is None or not phrase.trouble:
             for name, value in (*inline_fields(message.head), *fields_of(message.body)):
                 found.note(name, value)
+        if phrase is not None and phrase.request:
+            fields = dict(fields_of(message.body))
+            if fields.get("method") and fields.get("path"):
+                return self._begun(message, fields["method"], fields["path"], authorization=True)
         if phrase is not None and phrase.trouble:
             return self._trouble(message, phrase, found)
         if phrase is not None and phrase.error:

@@ -20,7 +20,8 @@ class Phrase:
     """One sentence. `of` restricts it to requests with this method and path ending (either may be empty).
 
     `belongs` "outside" means that it is printed when no request runs. `trouble` is a cause of `Trouble`, "" for none.
-    `error` keeps the sentence's own text as the fact "app_error".
+    `error` keeps the sentence's own text as the fact "app_error". `request`: its object has the method and path of a request whose
+    token was good (v2 at debug level, which has no other request line).
     """
 
     pattern: re.Pattern[str]
@@ -29,6 +30,7 @@ class Phrase:
     of: tuple[str, str] = ("", "")
     trouble: str = ""
     error: bool = False
+    request: bool = False
 
 
 def _says(
@@ -39,8 +41,9 @@ def _says(
     of: tuple[str, str] = ("", ""),
     trouble: str = "",
     error: bool = False,
+    request: bool = False,
 ) -> Phrase:
-    return Phrase(re.compile(pattern), facts or {}, belongs, of, trouble, error)
+    return Phrase(re.compile(pattern), facts or {}, belongs, of, trouble, error, request)
 
 
 _UUID = r"[0-9A-Za-z-]{8,64}"
@@ -128,7 +131,7 @@ PHRASES: dict[str, tuple[Phrase, ...]] = {
         _says(r"\S+ auth successful: ", belongs="outside"),
     ),
     "Auth UI": (_says(r"", belongs="outside"),),
-    "DEBUG": (_says(r"", belongs="outside"),),
+    "DEBUG": (_says(r"MCP request from ", belongs="outside", request=True), _says(r"", belongs="outside")),
 }
 
 TAGS = frozenset({*PHRASES, "HTTP", "coda-mcp"})

@@ -7,7 +7,8 @@
     [keys]                                                  # further values, by a name of `named.NAMES`
     mcp-session-id = "req.headers.mcp-session-id"
 
-A path also finds a flat field whose name has dots in it, a header in any case, and the first of a list. Knows no log.
+A path also finds a flat field whose name has dots in it, the first of a list, and a header in small or in title case where the
+part before it ends in "headers" or "header". Knows no log.
 """
 
 from __future__ import annotations
@@ -86,19 +87,26 @@ def find(record: Mapping[str, object], name: str, parts: tuple[str, ...]) -> obj
         return _first(record[name])
     here: object = record
     for part in parts:
-        if not isinstance(here, Mapping):
+        if not isinstance(here, dict):
             return None
-        value = here.get(part)
-        if value is None:
-            value = next((each for key, each in here.items() if isinstance(key, str) and key.lower() == part.lower()), None)
-        here = _first(value)
+        here = here.get(part)
         if here is None:
             return None
+        if isinstance(here, list):
+            here = _first(here)
     return here
 
 
 def _first(value: object) -> object:
     return (value[0] if value else None) if isinstance(value, list) else value
+
+
+def _spellings(path: str) -> list[str]:
+    """A path as given and with its last part as Go and HTTP/2 spell header names: `User-Agent` and `user-agent` are one."""
+    front, dot, last = path.rpartition(".")
+    return (
+        list(dict.fromkeys((path, f"{front}{dot}{last.lower()}", f"{front}{dot}{last.title()}"))) if front.endswith(("header", "headers")) else [path]
+    )
 
 
 def compile_fields(name: str, table: Mapping[str, object]) -> FieldMap:
@@ -159,4 +167,5 @@ def _field(key: str, value: object) -> Field:
     paths = [value] if isinstance(value, str) else value
     if not isinstance(paths, list) or not paths or not all(isinstance(path, str) and path for path in paths):
         raise ConfigError("must be a dotted path, a list of them, or { from = ..., unit = ... }", key=key)
-    return Field(tuple((path, tuple(path.split("."))) for path in paths), unit)
+    spelt = [each for path in paths for each in _spellings(path)]
+    return Field(tuple((path, tuple(path.split("."))) for path in spelt), unit)

@@ -133,7 +133,7 @@ def _authorization(value: object, headers: object, found: Findings) -> bool | No
         if value[:7].lower() == "bearer ":
             found.note("authorization", value)
         return True
-    return False if isinstance(headers, Mapping) and headers else None
+    return False if isinstance(headers, dict) and headers else None
 
 
 def _is_coarse(stamp: object) -> bool:

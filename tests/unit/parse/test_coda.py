@@ -215,6 +215,34 @@ def test_later_versions_say_little_and_leak_nothing() -> None:
     assert not any(secret in repr(records) for secret in ("someone@", "secretsecret", "session-live"))
 
 
+def test_the_latest_version_logs_requests_at_debug_level_only() -> None:
+    records = read(
+        "coda-mcp",
+        """[DEBUG] MCP request from someone@example.com: {
+  method: 'POST',
+  path: '/mcp',
+  headers: {
+    authorization: 'Bearer stytch-live-token-1'
+  },
+  body: { method: 'tools/list' }
+}""",
+    )
+    (request,) = of_type(records, Request)
+    assert (request.method, request.path, request.authorization, request.end_line) == ("POST", "/mcp", True, 8)
+    assert not any(secret in repr(records) for secret in ("someone@", "stytch-live"))
+
+
+def test_audit_lines_that_cannot_be_read_are_refused() -> None:
+    for line in (
+        '{"timestamp":"2025-10-30T10:00:00Z","event_type":"ERROR"',
+        '{"timestamp":"x","event_type":7}',
+        '{"timestamp":"x","event_type":"DISCOVERY","details":3}',
+    ):
+        records = read("coda-mcp", line)
+        assert len(records) == 1
+        assert isinstance(records[0], Chatter if "DISCOVERY" in line else Unparsed)
+
+
 def test_a_dump_that_never_closes_is_let_go() -> None:
     lines = ["[OAuth] Request headers: {", *['  "x": "y",'] * 1000]
     records = read("coda-mcp", lines)

@@ -68,12 +68,12 @@ def test_huge_numbers_are_no_times_sizes_or_statuses() -> None:
 def test_headers_tell_whether_a_token_came() -> None:
     table: dict[str, Any] = {
         "kind": "json",
-        "fields": {"method": "m", "target": "u", "status": "s", "authorization": "h.authorization", "headers": "h"},
+        "fields": {"method": "m", "target": "u", "status": "s", "authorization": "headers.authorization", "headers": "headers"},
     }
 
     def authorization(headers: object) -> bool | None:
         parser = make_parser("mine", {"mine": table}, Redactor(KEY))
-        (request,) = parser.parse(Line("log", 1, json.dumps({"m": "GET", "u": "/", "s": 200, "h": headers})))
+        (request,) = parser.parse(Line("log", 1, json.dumps({"m": "GET", "u": "/", "s": 200, "headers": headers})))
         assert isinstance(request, Request)
         assert "live-token" not in repr(request)
         return request.authorization
