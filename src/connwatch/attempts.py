@@ -165,7 +165,7 @@ class Ledger:
         told = self._told.pop(id(chain), None)
         self._due.pop(id(chain), None)
         attempt = self._attempt(chain, told.attempt if told is not None else None)
-        judge(attempt, self.catalogue, now=now)
+        self._judge(chain, attempt, now)
         attempt.open = False
         at = now if now is not None else attempt.ended_at
         changes: list[Change] = []
@@ -174,6 +174,31 @@ class Ledger:
         changes += [Reached(step.event.at, attempt, step) for step in attempt.steps[told.steps if told is not None else 0 :]]
         changes.append(Evicted(at, attempt) if evicted else Closed(at, attempt))
         return changes
+
+    def _judge(self, chain: Fragment, attempt: Attempt, now: float | None) -> None:
+        """Judge an attempt; one of an ambiguous group by what became of the group: its own steps and those that somebody's must be."""
+        whole = self._whole(chain)
+        if len(whole) == 1:
+            judge(attempt, self.catalogue, now=now)
+            return
+        own = attempt.steps
+        steps = [Step(member.event, member.link if piece is chain else "ambiguous") for piece in whole for member in piece.members]
+        attempt.steps = sorted(steps, key=lambda step: (step.event.started_at, step.event.at, step.event.serial))
+        attempt.group = f"group-{_name(attempt.steps)}"
+        judge(attempt, self.catalogue, now=now)
+        attempt.steps = own
+        attempt.started_at = min(step.event.started_at for step in own)
+        attempt.ended_at = max(step.event.at for step in own)
+
+    def _whole(self, chain: Fragment) -> list[Fragment]:
+        """The pieces before and after this one that counting puts together."""
+        before = {id(one.guess): one for one in self._window.pieces if one.guess is not None}
+        whole = [chain]
+        while (earlier := before.get(id(whole[0]))) is not None and earlier not in whole:
+            whole.insert(0, earlier)
+        while (later := whole[-1].guess) is not None and later not in whole:
+            whole.append(later)
+        return whole
 
     def _absorb(self, chains: list[Fragment]) -> set[int]:
         """Short chains that went nowhere, in the middle of a sweep and from its addresses, are part of it."""

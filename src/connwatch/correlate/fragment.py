@@ -42,6 +42,7 @@ class Fragment:
     sessions: set[str] = field(default_factory=set)
     tokens: set[str] = field(default_factory=set)  # prefixes of bearer tokens: they tell users apart, not attempts
     hosts: set[str] = field(default_factory=set)
+    guess: Fragment | None = None  # what continues this, where something does but which of several cannot be told
 
     @classmethod
     def of(cls, event: Event) -> Fragment:

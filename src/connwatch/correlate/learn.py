@@ -12,9 +12,10 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from statistics import median
 
-from connwatch.correlate.fragment import Fragment
+from connwatch.correlate.fragment import Fragment, Member
 from connwatch.correlate.kinds import can_begin, leg_of
 from connwatch.correlate.tables import Tables
+from connwatch.model.event import Stage
 
 __all__ = ["Habits"]
 
@@ -37,13 +38,13 @@ class Habits:
     upstream_share: dict[str, float] = field(default_factory=dict)
     same_address: dict[str, float] = field(default_factory=dict)
     same_network: dict[str, float] = field(default_factory=dict)
-    same_agent: float = 0.97
     same_upstream: float = 0.97
     gap: dict[tuple[str, str], float] = field(default_factory=dict)
     gap_two: dict[tuple[str, str, str], float] = field(default_factory=dict)
     follows: dict[str, Counter[str]] = field(default_factory=dict)
     follows_two: dict[tuple[str, str], Counter[str]] = field(default_factory=dict)
     spoke: dict[str, Counter[str]] = field(default_factory=dict)  # MCP agent -> agents of the OAuth leg linked to it
+    common_ids: frozenset[str] = frozenset()  # client ids of several authorizations, in a log where others have one of their own
     start_rate: float = 0.5
     active: float = 1.0
 
@@ -74,6 +75,7 @@ class Habits:
         habits.active = _active(sorted(m.event.at for m in members))
         starts = sum(1 for m in members if can_begin(m.kind) and tables.log_begin(m.kind) > -4.0)
         habits.start_rate = max(0.4 * starts, 1.0) / habits.active
+        habits.common_ids = _common_ids(members)
         habits.relearn(fragments, tables, groups=None)
         return habits
 
@@ -137,6 +139,19 @@ class Habits:
             if shipped is not None and after in shipped:
                 return shipped[after]
         return self.gap.get((before, after)) or tables.gap(before, after)
+
+
+def _common_ids(members: Sequence[Member]) -> frozenset[str]:
+    """The client ids that several authorizations used; none where no authorization had an id of its own (a server with one id for all)."""
+    states: dict[str, set[str]] = {}
+    for m in members:
+        if m.event.stage is Stage.AUTHORIZATION:
+            keys = dict(m.event.keys)
+            if "client_id" in keys:
+                states.setdefault(keys["client_id"], set()).add(keys.get("state") or keys.get("challenge") or str(m.event.serial))
+    if all(len(seen) > 1 for seen in states.values()):
+        return frozenset()
+    return frozenset(name for name, seen in states.items() if len(seen) > 1)
 
 
 def network_of(address: str) -> str:

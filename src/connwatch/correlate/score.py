@@ -13,7 +13,7 @@ from connwatch.correlate.fragment import Fragment, Member
 from connwatch.correlate.kinds import KINDS, can_begin, leg_of
 from connwatch.correlate.learn import Habits, network_of
 from connwatch.correlate.tables import Tables
-from connwatch.model.event import Event
+from connwatch.model.event import Event, Stage
 
 __all__ = ["IMPOSSIBLE", "Scorer"]
 
@@ -44,6 +44,9 @@ _REPEAT = 0.35  # P(the same refused request again | one refused)
 _REFUSED = frozenset({"moved", "down", "mcp-", "forbidden", "stream-", "challenge"})
 _VENDOR_AGREES = 0.7  # an agent and a redirect URI that name the same vendor
 _VENDOR_CONFLICT = -6.0
+_SAME_AGENT = 0.985  # P(the same agent | two steps of one leg)
+_SAME_PROGRAM = 0.9  # the same where both agents belong to one family, which may use several programs
+_WRONG_ID = -3.0  # a client that registered and then came with everybody's id, or the other way round
 _UNASKED = -2.5  # a request that is known to carry no token, right after a token was issued
 _OTHER_SESSION = -3.0
 _OTHER_TOKEN = -6.0
@@ -95,8 +98,18 @@ class Scorer:
             return IMPOSSIBLE
         if before == "token+" and after == "challenge" and two.event.authorization is False:
             order += _UNASKED
+        if KINDS[after][0] == "browser" and two.event.stage is Stage.AUTHORIZATION:
+            order += self._own_id(before, two.event)
         begin = self.tables.log_begin(after) if can_begin(after) else -7.0
         return order + self._pace(earlier, before, after, max(gap, 0.0005)) - math.log(self.habits.start_rate) - begin
+
+    def _own_id(self, before: str, event: Event) -> float:
+        """Who just registered uses a client id of its own (RFC 7591); who did not, one that others use too, or a document's (an URL)."""
+        if not self.habits.common_ids:
+            return 0.0
+        client_id = dict(event.keys).get("client_id", "")
+        common = client_id in self.habits.common_ids or client_id.startswith("https:")
+        return _WRONG_ID if common == (before == "register+") else 0.0
 
     def _order(self, earlier: str, before: str, after: str) -> float:
         """log P(after | what came before) - log P(nothing came): shipped counts, this log's own, and two steps of context where known."""
@@ -138,13 +151,14 @@ class Scorer:
     def _agents(self, one: Fragment, two: Fragment) -> float:
         total = 0.0
         compared = False
+        kin = bool(one.families & two.families)
         for leg in ("mcp", "oauth", "browser"):
             mine, theirs = one.agents.get(leg), two.agents.get(leg)
             if mine is not None and theirs is not None:
                 compared = True
-                total += _ratio(mine == theirs, self.habits.same_agent, self.habits.agent_share.get(mine, 0.1))
+                same = _SAME_PROGRAM if kin or leg == "browser" else _SAME_AGENT
+                total += _ratio(mine == theirs, same, self.habits.agent_share.get(mine, 0.1))
         if not compared:
-            kin = bool(one.families & two.families)
             if "mcp" in one.agents and "oauth" in two.agents:
                 total = self._two_programs(one.agents["mcp"], two.agents["oauth"], kin=kin)
             elif "oauth" in one.agents and "mcp" in two.agents:
@@ -223,7 +237,7 @@ def _ratio(same: bool, p_same: float, share: float) -> float:
     share = min(max(share, 0.005), 1.0)
     if same:
         return math.log(max(p_same, share) / share)
-    return math.log((1.0 - min(p_same, 0.98)) / max(1.0 - share, 0.02))
+    return math.log((1.0 - min(p_same, 0.99)) / max(1.0 - share, 0.02))
 
 
 def _of_side(fragment: Fragment, side: str) -> list[str]:

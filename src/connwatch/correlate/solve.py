@@ -22,6 +22,8 @@ __all__ = ["solve"]
 _ROUNDS = (0.97, 0.9, 0.8, 0.7, 0.6)
 _MATCHING_BONUS = 1.5  # nats for a link of the best matching
 _PAUSE_BONUS = 0.5  # the same where a person stands between: order says little there
+_COUNTED = 0.6  # probability that something continues a fragment, whichever it is
+_RIVAL = 4.0  # nats within which another link is a rival
 _UNCROSS_COST = 4.0  # nats that un-crossing two equal-kind links may cost
 _HORIZON = 1800.0  # seconds: nothing is continued after this
 _MAX_CANDIDATES = 24  # predecessors considered for a fragment, the most believable ones
@@ -39,7 +41,25 @@ def solve(fragments: list[Fragment], tables: Tables) -> list[Fragment]:
             while taken := _round(fragments, Scorer(tables, habits), threshold, pauses=pauses):
                 fragments = _merge(fragments, taken)
                 habits.relearn(fragments, tables, len(fragments))
-    return gather(fragments, Scorer(tables, habits))
+    fragments = gather(fragments, Scorer(tables, habits))
+    settle_by_counting(fragments, Scorer(tables, habits))
+    return fragments
+
+
+def settle_by_counting(fragments: Sequence[Fragment], scorer: Scorer) -> None:
+    """Where several could be continued by several, say that they are, without saying which by which.
+
+    As many tokens as authorizations mean that every authorization got one; one fewer means that one of them did not. The best matching
+    counts just so. Its links are not believed (nothing is merged); they only tell what became of the group.
+    """
+    edges = _edges(fragments, scorer)
+    matching = _uncross(best_matching(edges), edges, fragments)
+    somebody: dict[int, float] = {}
+    for (left, _), p in posteriors(edges).items():
+        somebody[left] = somebody.get(left, 0.0) + p
+    for index, fragment in enumerate(fragments):
+        right = matching.get(index)
+        fragment.guess = fragments[right] if right is not None and somebody.get(index, 0.0) >= _COUNTED else None
 
 
 def _order(fragment: Fragment) -> tuple[float, float, tuple[int, int]]:
@@ -69,10 +89,28 @@ def _round(fragments: Sequence[Fragment], scorer: Scorer, threshold: float, *, p
         return []
     matching = _uncross(best_matching(edges), edges, fragments)
     slow = {(lf, rt) for lf, rt in matching.items() if scorer.is_pause(fragments[lf].tail.kind, fragments[rt].head.kind)}
+    rivals = _contested(edges)
     for left, right in matching.items():
-        edges[left][right] += _PAUSE_BONUS if (left, right) in slow else _MATCHING_BONUS
+        if (left, right) in rivals:
+            edges[left][right] += _PAUSE_BONUS if (left, right) in slow else _MATCHING_BONUS
     probability = posteriors(edges)
     return [(lf, rt, probability[lf, rt]) for lf, rt in sorted(matching.items()) if probability[lf, rt] >= threshold and (pauses or (lf, rt) not in slow)]
+
+
+def _contested(edges: Edges) -> set[tuple[int, int]]:
+    """The links that have a rival nearly as believable: only among rivals does it count to be in the best matching."""
+    best_other: dict[int, list[float]] = {}
+    for row in edges.values():
+        for right, weight in row.items():
+            best_other.setdefault(right, []).append(weight)
+    out = set()
+    for left, row in edges.items():
+        strongest = sorted(row.values(), reverse=True)[:2]
+        for right, weight in row.items():
+            of_right = best_other[right]
+            if (len(strongest) > 1 and strongest[1] > weight - _RIVAL) or (len(of_right) > 1 and sorted(of_right, reverse=True)[1] > weight - _RIVAL):
+                out.add((left, right))
+    return out
 
 
 def _uncross(matching: dict[int, int], edges: Edges, fragments: Sequence[Fragment]) -> dict[int, int]:

@@ -32,6 +32,7 @@ class Window:
     tables: Tables
     chains: list[Fragment] = field(default_factory=list)
     waiting: list[Event] = field(default_factory=list)
+    pieces: list[Fragment] = field(default_factory=list)  # the groups of the last settlement, for counting
     newest: float = float("-inf")
 
     def add(self, event: Event) -> None:
@@ -53,6 +54,7 @@ class Window:
         """Decide what waits; members later than `until` stay undecided. Returns the chains that changed, oldest first."""
         before = {id(chain): len(chain.members) for chain in self.chains}
         groups = solve(fragments_of(self.chains, sorted(self.waiting, key=_start)), self.tables)
+        self.pieces = groups
         waiting: list[Event] = []
         self.chains = []
         changed: list[Fragment] = []
