@@ -16,6 +16,7 @@ __all__ = ["NAMES", "Findings"]
 
 _LONGEST = 4096
 _LONGEST_FACT = 200
+_SHORTEST_REQUEST_ID = 12
 _METHOD = re.compile(r"[a-z][A-Za-z]{2,30}(?:/[A-Za-z_]{1,40}){0,3}")
 _ADDRESS = re.compile(r"[0-9A-Fa-f:.]{3,45}")
 _HOST = re.compile(r"[A-Za-z0-9._-]{1,253}(?::\d{1,5})?")
@@ -158,6 +159,12 @@ def _keyed(kind: str) -> Callable[[Findings, str], None]:
     return note
 
 
+def _request_id(found: Findings, value: str) -> None:
+    """Only ids long enough to be unique: counters such as `req-1` begin anew with every start of a server."""
+    if len(value) >= _SHORTEST_REQUEST_ID:
+        found.key("request_id", value)
+
+
 def _client_info(found: Findings, value: str) -> None:
     """`{ name: 'x', version: '1' }`, or its JSON: the name alone."""
     named = re.search(r"""["']?name["']?:\s*(?:'([^']{1,200})'|"([^"]{1,200})")""", value)
@@ -197,10 +204,10 @@ NAMES: dict[str, Callable[[Findings, str], None]] = {
     "token": _token,
     "refresh_token": _keyed("token"),
     "refreshtoken": _keyed("token"),
-    "cf-ray": _keyed("request_id"),
-    "x-request-id": _keyed("request_id"),
-    "request_id": _keyed("request_id"),
-    "requestid": _keyed("request_id"),
+    "cf-ray": _request_id,
+    "x-request-id": _request_id,
+    "request_id": _request_id,
+    "requestid": _request_id,
     "redirect_uri": _redirect,
     "redirecturi": _redirect,
     "callback": _callback,

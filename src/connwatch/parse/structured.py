@@ -21,6 +21,20 @@ from connwatch.parse.units import duration_of, instant_of, whole_of
 __all__ = ["FieldReader"]
 
 _ERRORS = frozenset({"error", "err", "fatal", "critical", "crit", "panic", "dpanic", "alert", "emerg"})
+#: What Go's proxies say of an upstream, and which cause of `Trouble` it is.
+_CAUSES = (
+    ("connection refused", "connect-refused"),
+    ("no route to host", "connect-refused"),
+    ("no such host", "connect-refused"),
+    ("no upstreams available", "no-live-upstreams"),
+    ("i/o timeout", "upstream-timeout"),
+    ("deadline exceeded", "upstream-timeout"),
+    ("context canceled", "client-closed"),
+    ("connection reset", "upstream-closed"),
+    ("EOF", "upstream-closed"),
+    ("tls: ", "tls"),
+    ("x509: ", "tls"),
+)
 _PINO_ERROR = 50  # pino and bunyan: 50 error, 60 fatal
 _LONGEST = 8192
 _LONGEST_AGENT = 300
@@ -53,11 +67,28 @@ class FieldReader:
             return Unparsed(line.source, line.number, found.text(line.text), "its fields are not those of this format")
         place = (line.source, line.number, line.number, stamp)
         if _is_error(self._raw(values, "level")[0]):
-            said = found.text(self._text(values, "message"))
-            return Trouble(*place, coarse=coarse, role=self._map.role, format=self.format, cause="other", text=said)
+            return self._trouble(place, coarse, values, found)
         if found.keys:
             return Detail(*place, format=self.format, of=None, keys=found.keys, facts=found.facts)
         return Chatter(*place, format=self.format)
+
+    def _trouble(self, place: tuple[str, int, int, float | None], coarse: bool, values: Mapping[str, object], found: Findings) -> Trouble:
+        """What an error line explains; a proxy's names the request and says what became of its upstream."""
+        said = self._text(values, "message")
+        target = self._requests.target(self._text(values, "method").upper(), self._text(values, "target") or self._text(values, "path"))
+        proxy = self._map.role == "proxy"
+        return Trouble(
+            *place,
+            coarse=coarse,
+            role=self._map.role,
+            format=self.format,
+            cause=next((cause for words, cause in _CAUSES if words in said), "other") if proxy else "other",
+            text=found.text(said),
+            method=target.method or None,
+            path=target.path or None,
+            params=target.params,
+            host=self._bounded(self._text(values, "host")),
+        )
 
     def _request(self, line: Line, at: float | None, coarse: bool, values: Mapping[str, object], found: Findings) -> Request | None:
         """The request that a line tells of, or None where it lacks what makes one."""

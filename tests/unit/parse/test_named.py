@@ -43,6 +43,11 @@ def test_tokens(value: str, kinds: set[str]) -> None:
     assert {kind for kind, _ in found("authorization", value)[0]} == kinds
 
 
+def test_a_request_id_that_only_counts_is_no_key() -> None:
+    assert found("request_id", "req-1") == ([], {})
+    assert found("cf-ray", "b286796605f6391f-SJC")[0] == [("request_id", digest("b286796605f6391f-SJC"))]
+
+
 def test_a_redirect_says_where_it_goes_and_what_it_carries() -> None:
     keys, facts = found("callback", "https://claude.ai/cb?code=abcdefghij&state=s-1")
     assert dict(keys) == {"code": digest("abcdefghij"), "code8": digest("abcdefgh"), "state": digest("s-1")}

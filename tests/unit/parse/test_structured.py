@@ -84,6 +84,29 @@ def test_headers_tell_whether_a_token_came() -> None:
     assert authorization(None) is None
 
 
+def test_a_query_of_its_own_field_and_a_flag_for_the_token() -> None:
+    table: dict[str, Any] = {
+        "kind": "json",
+        "role": "proxy",
+        "begins": True,
+        "fields": {"method": "m", "path": "p", "query": "q", "authorization": "auth", "referer": "r", "host": "h"},
+    }
+    parser = make_parser("mine", {"mine": table}, Redactor(KEY))
+    line = json.dumps(
+        {"m": "GET", "p": "/authorize", "q": "?state=s-1", "auth": False, "r": "https://mcp.example.com/consent?txn=abcdefgh1", "h": "-"}
+    )
+    (request,) = parser.parse(Line("log", 1, line, seen_at=7.0))
+    assert isinstance(request, Request)
+    assert (request.path, request.keys, request.authorization) == ("/authorize", [("state", digest("s-1"))], False)
+    assert (request.referer, request.referer_params) == ("https://mcp.example.com/consent", {"txn": digest("abcdefgh1")})
+    assert (request.host, request.status, request.at, request.role) == (None, None, 7.0, "proxy")
+
+
+def test_a_broken_absolute_target_has_no_host() -> None:
+    (request,) = of_type(read("mapped", '{"m":"GET","u":"http://[x/a","s":400,"time":1}'), Request)
+    assert request.host is None
+
+
 @pytest.mark.parametrize(
     ("table", "key"),
     [
