@@ -12,7 +12,7 @@ from typing import Final
 from connwatch.diagnose.view import View
 from connwatch.model.errors import ConfigError
 
-__all__ = ["FIELDS", "check_template", "fill", "plain"]
+__all__ = ["FIELDS", "check_template", "client_title", "fill", "plain", "seconds"]
 
 _LONGEST: Final = 120
 _FIELD = re.compile(r"\{([a-z_]*)\}")
@@ -31,6 +31,11 @@ def plain(text: str, longest: int = _LONGEST) -> str:
     """Text of a log on one line, printable ASCII or letters only, and cut."""
     clean = "".join(letter if letter.isprintable() else "?" for letter in text[: longest + 1])
     return clean if len(clean) <= longest else clean[: longest - 1] + "…"
+
+
+def client_title(family: str) -> str:
+    """A client family as its vendor writes it; "the client" where it is not known."""
+    return _TITLES.get(family, "the client")
 
 
 def seconds(value: float) -> str:
@@ -72,7 +77,7 @@ def _tally(place: str) -> Callable[[View], str]:
 
 
 FIELDS: Final[dict[str, Callable[[View], str]]] = {
-    "client": lambda view: _TITLES.get(view.family, "the client"),
+    "client": lambda view: client_title(view.family),
     "server": lambda view: plain(view.attempt.server, 80) or "the server",
     "status": _status,
     "request": _request,
