@@ -74,6 +74,10 @@ class Waiting:
 
 
 def _bound(record: Detail | Trouble, request: Request) -> Record:
+    """The record with its request, which takes over what it says: who sorts by time meets the message first."""
     if isinstance(record, Detail):
-        return replace(record, of=request.line)
+        request.keys.extend(key for key in record.keys if key not in request.keys)
+        request.facts.update(record.facts)
+        return replace(record, of=request.line, at=request.at)
+    request.facts["cause"] = record.cause
     return replace(record, method=request.method, path=request.path, params=request.params, address=request.address)

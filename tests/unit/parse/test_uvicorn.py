@@ -19,6 +19,8 @@ def test_a_session_id_split_over_two_lines_is_one_key_of_its_request() -> None:
     request = next(record for record in of_type(records, Request) if record.line == opened.of)
     assert (request.method, request.status, request.address) == ("POST", 200, "10.77.1.2")
     assert records.index(request) < records.index(opened), "a detail follows the request it is about"
+    assert set(opened.keys) <= set(request.keys)
+    assert request.facts == {"session_new": "yes", "valid_initialize": "yes"}
 
 
 def test_an_unknown_session_explains_the_404_after_it() -> None:
@@ -66,6 +68,7 @@ INFO:     10.77.1.2:0 - "POST /mcp HTTP/1.1" 401 Unauthorized""",  # noqa: W291
     (trouble,) = of_type(records, Trouble)
     assert (trouble.cause, trouble.method, trouble.path, trouble.address) == ("token-audience", "POST", "/mcp", "10.77.1.2")
     assert (trouble.line, trouble.end_line) == (1, 4)
+    assert of_type(records, Request)[0].facts == {"cause": "token-audience"}
     assert trouble.at == 1795420388.0, "the handler's own time, where the engine gives none"
 
 
