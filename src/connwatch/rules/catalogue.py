@@ -6,11 +6,14 @@ Must not know where the documents come from, nor what formats and diagnoses mean
 from __future__ import annotations
 
 import difflib
-from collections.abc import Iterable, Mapping
+import ipaddress
+import re
+from collections.abc import Container, Iterable, Mapping
 from dataclasses import MISSING, dataclass, field, fields
 from typing import Any
 
 from connwatch.model.errors import ConfigError
+from connwatch.model.event import Stage
 
 __all__ = ["FAMILIES", "AgentRule", "Catalogue", "Client", "KeyRule", "MethodRule", "NoiseRule", "StageRule", "TimeLimit", "compile_catalogue"]
 
@@ -178,16 +181,19 @@ _RAW = {"format": ("formats", "id"), "diagnosis": ("diagnoses", "code")}
 _CHOICES: dict[tuple[type, str], Texts] = {
     (Client, "family"): FAMILIES,
     (AgentRule, "kind"): ("library", "browser"),
+    (StageRule, "stage"): tuple(stage.value for stage in Stage),
+    (MethodRule, "stage"): tuple(stage.value for stage in Stage),
     (StageRule, "needs"): ("", "domain", "following", "preflight"),
     (TimeLimit, "then"): ("stalled", "waiting", "abandoned", "probe"),
     (TimeLimit, "hosted"): ("", "yes", "no"),
 }
 
 
-def compile_catalogue(documents: Iterable[tuple[str, Mapping[str, Any]]]) -> Catalogue:
+def compile_catalogue(documents: Iterable[tuple[str, Mapping[str, Any]]], *, proven: Container[str] = ()) -> Catalogue:
     """Compile (file name, parsed TOML) pairs, in order; an entry replaces an earlier one with the same id, as a whole.
 
-    Raises ConfigError for an unknown table or key (with the nearest known one), a missing key or a wrong type.
+    `proven` are files whose patterns are known to be valid (the shipped ones, by the tests): compiling them all would cost every start.
+    Raises ConfigError for an unknown table or key (with the nearest known one), a missing key, a wrong type or a bad pattern.
     """
     catalogue = Catalogue()
     for file, document in documents:
@@ -197,8 +203,24 @@ def compile_catalogue(documents: Iterable[tuple[str, Mapping[str, Any]]]) -> Cat
             if not isinstance(entries, list) or not all(isinstance(entry, Mapping) for entry in entries):
                 raise ConfigError("must be an array of tables", file=file, key=table, hint=f"write [[{table}]]")
             for number, entry in enumerate(entries):
-                _add(catalogue, table, entry, file, f"{table}[{number}]")
+                where = f"{table}[{number}]"
+                _add(catalogue, table, entry, file, where)
+                if file not in proven:
+                    _prove(entry, file, where)
     return catalogue
+
+
+def _prove(entry: Mapping[str, Any], file: str, where: str) -> None:
+    for key in ("path", "not_path"):
+        try:
+            re.compile(str(entry.get(key, "")))
+        except re.error as error:
+            raise ConfigError(f"not a regular expression: {error}", file=file, key=f"{where}.{key}", hint="see Python's re module") from error
+    for network in entry.get("networks", ()):
+        try:
+            ipaddress.ip_network(network, strict=False)
+        except ValueError as error:
+            raise ConfigError(f"not a network: {error}", file=file, key=f"{where}.networks", hint="write it like 192.0.2.0/24") from error
 
 
 def _add(catalogue: Catalogue, table: str, entry: Mapping[str, Any], file: str, where: str) -> None:

@@ -34,14 +34,15 @@ def load_catalogue(
     `examples` says whether the entries' examples are wanted too (only the self-check needs them). Raises ConfigError.
     """
     documents: list[tuple[str, Mapping[str, Any]]] = []
-    for name, text in [*_shipped(), *_users(user_dir)]:
+    shipped = list(_shipped())
+    for name, text in [*shipped, *_users(user_dir)]:
         try:
             documents.append((name, tomllib.loads(text if examples else _EXAMPLES.sub("", text))))
         except tomllib.TOMLDecodeError as error:
             raise ConfigError(f"not valid TOML: {error}", file=name, hint="correct the syntax there") from error
     if formats:
         documents.append(("configuration", {"format": [{"id": name, **entry} for name, entry in formats.items()]}))
-    catalogue = compile_catalogue(documents)
+    catalogue = compile_catalogue(documents, proven={name for name, _ in shipped})
     catalogue.order = json.loads((resources.files("connwatch") / "catalogue" / "order.json").read_text(encoding="utf-8"))
     return catalogue
 
