@@ -27,6 +27,10 @@ _INTERRUPTED: Final = 130  # 128 + SIGINT
 _READER_GONE: Final = 141  # 128 + SIGPIPE
 
 
+class _ReaderGone(Exception):  # noqa: N818 - no error: `| head` is a fine thing to do
+    """Nobody reads standard output any more."""
+
+
 class Program(click.Group):
     """`table` maps a command's name to where it lives ("module:attribute") and its one line of help."""
 
@@ -61,6 +65,15 @@ class Program(click.Group):
             raise click.UsageError(f"No such command: {args[0]}.{meant}", ctx)
         return super().resolve_command(ctx, args)
 
+    def invoke(self, ctx: click.Context) -> Any:
+        """As click does it; a reader of standard output that went away is told apart before click makes a status of its own of it."""
+        try:
+            result = super().invoke(ctx)
+            sys.stdout.flush()
+        except BrokenPipeError as error:
+            raise _ReaderGone from error
+        return result
+
     def main(self, args: Sequence[str] | None = None, prog_name: str | None = None, **extra: Any) -> Any:
         """Runs a command and exits with its status; no error reaches the user as a traceback unless --debug asks for it."""
         extra.pop("standalone_mode", None)
@@ -70,7 +83,6 @@ class Program(click.Group):
     def _status(self, args: Sequence[str] | None, prog_name: str, extra: Mapping[str, Any]) -> int:
         try:
             result = super().main(args, prog_name, standalone_mode=False, **extra)
-            sys.stdout.flush()
         except click.ClickException as error:
             error.show()
             return error.exit_code
@@ -82,7 +94,7 @@ class Program(click.Group):
         except ConnwatchError as error:
             say(str(error))
             return USAGE
-        except BrokenPipeError:
+        except _ReaderGone:
             # The interpreter flushes standard output once more at its end, which must not fail again.
             os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
             return _READER_GONE

@@ -69,7 +69,7 @@ def replay(
     config: Path | None,
 ) -> None:
     """Reads everything, then shows what was asked for."""
-    from connwatch.cli.reading import attempts_of, ready
+    from connwatch.cli.reading import attempts_of, one_of, ready
 
     wanted = Wanted(clients, servers, outcomes, since, until)
     if as_stats and (wanted or as_json or attempt_id):
@@ -85,7 +85,7 @@ def replay(
     elif as_json:
         _write_json(chosen)
     elif attempt_id is not None:
-        _draw(list(chosen), attempt_id)
+        _draw(one_of(chosen, attempt_id))
     else:
         _tabulate(chosen, engine, show_probes=Outcome.PROBE.value in outcomes)
     ctx.exit(FOUND if any(outcome not in _FINE and count for outcome, count in tally.items()) else 0)
@@ -109,17 +109,12 @@ def _write_json(attempts: Iterable[Attempt]) -> None:
         print_json(attempt_row(attempt))
 
 
-def _draw(attempts: list[Attempt], attempt_id: str) -> None:
+def _draw(attempt: Attempt) -> None:
     from connwatch.cli.spans import write
     from connwatch.cli.waterfall import waterfall
 
-    exact = [attempt for attempt in attempts if attempt.id == attempt_id] or attempts
-    if not exact:
-        raise click.UsageError(f"no attempt {attempt_id!r} among those chosen from these logs; replay without --attempt lists them")
-    if len(exact) > 1:
-        raise click.UsageError(f"{attempt_id!r} begins {len(exact)} ids: {', '.join(sorted(attempt.id for attempt in exact)[:8])}; give more of it")
     shown = screen()
-    write(sys.stdout, waterfall(exact[0], shown.width), colour=shown.colour)
+    write(sys.stdout, waterfall(attempt, shown.width), colour=shown.colour)
 
 
 def _tabulate(attempts: Iterable[Attempt], engine: Engine, *, show_probes: bool) -> None:

@@ -131,11 +131,19 @@ def _expected(event: Event) -> bool:
 
 
 def _places(evidence: Sequence[Evidence]) -> str:
-    return ", ".join(_place(one) for one in evidence)
+    """Lines by their source, neighbours together: `nginx.log:11-13, server.log:40-44, 52`."""
+    by_source: dict[str, list[list[int]]] = {}
+    for one in sorted(evidence, key=lambda one: one.line):
+        ranges = by_source.setdefault(one.source, [])
+        if ranges and one.line <= ranges[-1][1] + 1:
+            ranges[-1][1] = max(ranges[-1][1], one.end_line)
+        else:
+            ranges.append([one.line, one.end_line])
+    return ", ".join(f"{source}:{', '.join(map(_range, ranges))}" for source, ranges in by_source.items())
 
 
-def _place(one: Evidence) -> str:
-    return f"{one.source}:{one.line}" if one.end_line == one.line else f"{one.source}:{one.line}-{one.end_line}"
+def _range(lines: list[int]) -> str:
+    return str(lines[0]) if lines[0] == lines[1] else f"{lines[0]}-{lines[1]}"
 
 
 def _missing(attempt: Attempt, width: int | None) -> Iterator[Line]:
