@@ -10,12 +10,12 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass, field
 
-__all__ = ["Wrapped", "continues", "wrapped_head"]
+__all__ = ["Wrapped", "continues", "drawn", "wrapped_head"]
 
 _HEAD = re.compile(r"(?:\[(?P<stamp>\d{2}/\d{2}/\d{2} \d{2}:\d{2}:\d{2})\]| {18,22}) (?P<level>DEBUG|INFO|WARNING|ERROR|CRITICAL) +(?P<message>\S.*)")
 _FILE = re.compile(r"(?P<gap>\s+)(?P<file>[\w./<>-]+:\d+)\s*$")
 _INDENT = " " * 24
-_BOX = "╭│╰┌└"
+_BOX = tuple("╭│╰┌└├━─")
 _MOST_PIECES = 60
 
 
@@ -30,7 +30,7 @@ class Wrapped:
 
     def add(self, text: str) -> bool:
         """Add a continuation; False when the message is too long to go on."""
-        if text.lstrip()[:1] not in _BOX or not text.strip():
+        if not drawn(text):
             self.pieces.append(text.strip())
         return len(self.pieces) < _MOST_PIECES
 
@@ -61,4 +61,9 @@ def wrapped_head(text: str) -> Wrapped | None:
 
 def continues(text: str) -> bool:
     """Whether a line goes on with the message before it: indented to the message column, or part of a drawn box."""
-    return text.startswith(_INDENT) or (text.lstrip()[:1] in _BOX and bool(text.strip()))
+    return text.startswith(_INDENT) or drawn(text)
+
+
+def drawn(text: str) -> bool:
+    """Whether a line is part of a box that rich draws, around a traceback or around FastMCP's greeting."""
+    return text.lstrip().startswith(_BOX)

@@ -18,7 +18,7 @@ from connwatch.parse.named import Findings
 from connwatch.parse.parser import FormatTable
 from connwatch.parse.redact import Redactor
 from connwatch.parse.requests import RequestLines
-from connwatch.parse.rich_wrap import Wrapped, continues, wrapped_head
+from connwatch.parse.rich_wrap import Wrapped, continues, drawn, wrapped_head
 from connwatch.parse.sdk_phrases import SDK_PHRASES
 
 __all__ = ["UvicornParser", "uvicorn_parser"]
@@ -27,9 +27,9 @@ _ACCESS = re.compile(
     r"(?P<prefix>.{0,120}?)(?:(?<=[\s:])|^)(?P<address>\[?[0-9A-Fa-f.:]{2,45}\]?:\d{1,5}|[\w.-]{1,64}:\d{1,5}|testclient|)"
     r' ?- "(?P<method>[A-Z]{3,10}) (?P<target>\S{1,8000}) HTTP/\d(?:\.\d)?" (?P<status>[1-5]\d\d)\b'
 )
-#: uvicorn's own, `logging.basicConfig`'s, and the usual `<time> - <logger> - LEVEL - `.
+#: uvicorn's own, `logging.basicConfig`'s, the usual `<time> - <logger> - LEVEL - `, and gunicorn's three brackets.
 _LEVEL = re.compile(
-    r"(?:\d{4}-\d\d-\d\d \d\d:\d\d:\d\d[,.]\d{1,6}(?: - [\w.]{1,80})?[ -]{1,4}\[?)?"
+    r"(?:\d{4}-\d\d-\d\d \d\d:\d\d:\d\d[,.]\d{1,6}(?: - [\w.]{1,80})?[ -]{1,4}\[?|\[\d{4}-\d\d-\d\d [0-9: +-]{8,16}\] \[\d{1,7}\] \[)?"
     r"(TRACE|DEBUG|INFO|WARNING|ERROR|CRITICAL)(?::|\]| - )"
 )
 _STARTED = re.compile(r"(?:INFO:\s+)?(?:Started server process|Starting MCP server)")
@@ -162,7 +162,7 @@ class UvicornParser:
             return [record for each in told for record in self._waiting.add(each, phrase.method, phrase.statuses)]
         if level in ("ERROR", "CRITICAL"):
             return [Trouble(*place, coarse=False, role="app", format=self._name, cause="other", text=self._redactor.text(text)[:200])]
-        if level or not text.strip():
+        if level or not text.strip() or drawn(text):
             facts = {"started": "yes"} if _STARTED.match(text) else {"stopped": "yes"} if _STOPPED.match(text) else {}
             return [Chatter(*place, format=self._name, facts=facts)]
         return [Unparsed(message.source, message.line, self._redactor.text(text)[:300], "neither an access line nor a logger's message")]

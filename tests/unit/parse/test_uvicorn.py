@@ -127,6 +127,13 @@ INFO:     10.0.0.1:0 - "POST /mcp HTTP/1.1" 500 Internal Server Error""",
     assert "abcdefghijklmnop" not in repr(records)
 
 
+def test_greetings_and_other_servers_messages_are_chatter() -> None:
+    records = read(
+        "uvicorn", "╭──────────╮\n│  FastMCP │\n╰──────────╯\n[2026-11-23 07:53:06 +0000] [7] [INFO] Booting worker with pid: 7\n\nHello there"
+    )
+    assert [type(record).__name__ for record in records] == [*["Chatter"] * 5, "Unparsed"]
+
+
 def test_start_and_stop_are_marks() -> None:
     records = read("uvicorn", "INFO:     Started server process [7]\nINFO:     Application startup complete.\nINFO:     Finished server process [7]")
     assert [record.facts for record in of_type(records, Chatter)] == [{"started": "yes"}, {}, {"stopped": "yes"}]
