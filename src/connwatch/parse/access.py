@@ -49,7 +49,6 @@ class AccessLines:
         self._readers = [(where[name], reader) for name, reader in READERS.items() if name in where and (where[name],) != self._address_places]
         self._requests = self._lines.known
         self._hosts: dict[str, str] = {}
-        self._addresses: dict[str, str] = {}
         self._agents: dict[str, str] = {}
         self._upstreams: dict[str, str] = {}
         self._referers: dict[str, str] = {}
@@ -63,20 +62,26 @@ class AccessLines:
         # for places that the format does not have.
         values = (*found.groups(""), "")
         known = self._requests.get(values[self._request])
-        target = Target(*known, {}, []) if known is not None else self._target(values)
+        if known is not None:
+            method, path = known
+            params: dict[str, str] = {}
+            keys: list[tuple[str, str]] = []
+        else:
+            target = self._target(values)
+            method, path, params, keys = target.method, target.path, target.params, target.keys
         at, coarse = self._time(values, engine, line.seen_at)
-        address = self._addresses.get(values[self._address])
+        address = values[self._address]
         status, size, duration = values[self._status], values[self._size], values[self._duration]
         request = Request(
             line.source, line.number, line.number, at, coarse, self._role, self._name,
-            target.method, target.path, target.params,
+            method, path, params,
             self._hosts.get(values[self._host]) or self._host_of(values),
-            address if address is not None and self._one_address else self._address_of(values),
+            address if self._one_address and 2 < len(address) < 46 and address.isprintable() else self._address_of(values),
             self._agents.get(values[self._agent]) or self._agent_of(values),
             int(status) if status.isdecimal() and len(status) < 6 else None,
             int(size) if size.isdecimal() and len(size) < 20 else None,
             _seconds(duration) if duration else None,
-            None, {}, self._upstreams.get(values[self._upstream]) or self._upstream_of(values), None, target.keys,
+            None, {}, self._upstreams.get(values[self._upstream]) or self._upstream_of(values), None, keys,
         )  # fmt: skip
         referer = values[self._referer]
         if referer not in _ABSENT:
@@ -133,7 +138,6 @@ class AccessLines:
                 address = value.partition(",")[0].strip()
                 if len(address) > _LONGEST_ADDRESS or not address.isprintable():
                     address = self._redactor.text(address)[:_LONGEST_ADDRESS]
-                _remember(self._addresses, value, address)
                 return address
         return None
 

@@ -61,6 +61,7 @@ class BlockReader:
         self._learn = learn
         self._learnt: set[str] = set()
         self._learnt_pattern = _NOTHING
+        self._usual = 0  # which of the shapes the last block had: the next one will be alike
         self._rest = b""
         self._skipping = False
         self._seen_at: float | None = None
@@ -129,15 +130,15 @@ class BlockReader:
     def _window(self, data: bytes, at: int, end: int) -> Iterator[Record]:
         """The records of `data[at:end]`, which are complete lines."""
         while at < end:
-            shape: re.Pattern[bytes] | None = getattr(self._parser, "shape", None)
-            if shape is None:
+            shapes: tuple[re.Pattern[bytes], ...] = getattr(self._parser, "shapes", ())
+            if not shapes:
                 stop = data.find(b"\n", at, end) + 1 or end
                 yield from self._line(data[at:stop])
                 at = stop
             else:
-                at = yield from self._skimmed(data, at, end, shape)
+                at = yield from self._skimmed(data, at, end, shapes)
 
-    def _skimmed(self, data: bytes, at: int, end: int, shape: re.Pattern[bytes]) -> Generator[Record, None, int]:
+    def _skimmed(self, data: bytes, at: int, end: int, shapes: tuple[re.Pattern[bytes], ...]) -> Generator[Record, None, int]:
         """The records of lines of which most have this shape, up to the end or a change of shape; gives where it stopped."""
         candidate = learnt = -1  # where the next one of each is, once looked for
         while at < end:
@@ -150,7 +151,7 @@ class BlockReader:
                 hit = min(hit, learnt)
             stop = data.rfind(b"\n", at, hit) + 1 if hit < end else end
             if at < stop:
-                at = yield from self._ordinary(data, at, stop, shape)
+                at = yield from self._ordinary(data, at, stop, shapes)
                 if at < stop:
                     return at
             if hit < end:
@@ -164,27 +165,29 @@ class BlockReader:
                     elif self._wanted(record):
                         yield record
                 at = stop
-                if self._auto is not None and self._auto.shape is not shape:
+                if self._auto is not None and self._auto.shapes is not shapes:
                     return at
         return at
 
-    def _ordinary(self, data: bytes, at: int, end: int, shape: re.Pattern[bytes]) -> Generator[Record, None, int]:
+    def _ordinary(self, data: bytes, at: int, end: int, shapes: tuple[re.Pattern[bytes], ...]) -> Generator[Record, None, int]:
         """Lines without a candidate: counted where all have the shape, else looked at one by one."""
         count = data.count(b"\n", at, end) + (data[end - 1] != _NEWLINE)
-        if len(shape.findall(data, at, end)) == count:
-            self.lines += count
-            if self._auto is not None:
-                self._auto.passed_over()
-            return end
+        for shape in shapes[self._usual :]:
+            if len(shape.findall(data, at, end)) == count:
+                self._usual = shapes.index(shape)
+                self.lines += count
+                if self._auto is not None:
+                    self._auto.passed_over()
+                return end
         while at < end:
             stop = data.find(b"\n", at, end) + 1 or end
-            if shape.match(data, at, stop) is not None:
+            if shapes[-1].match(data, at, stop) is not None:
                 self.lines += 1
                 if self._auto is not None:
                     self._auto.passed_over()
             else:
                 yield from self._line(data[at:stop])
-                if self._auto is not None and self._auto.shape is not shape:
+                if self._auto is not None and self._auto.shapes is not shapes:
                     return stop
             at = stop
         return at

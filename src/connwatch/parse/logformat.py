@@ -40,13 +40,13 @@ class Token:
 
 @dataclass(slots=True)
 class LogFormat:
-    """A compiled format. `variables` names the groups of `pattern` in order; `shape` skims bytes (None: the format does not allow it)."""
+    """A compiled format. `variables` names the groups of `pattern` in order; `shapes` skim bytes, each taking more than the one before."""
 
     escape: str
     tokens: list[Token]
     variables: list[str]
     pattern: re.Pattern[str]
-    shape: re.Pattern[bytes] | None
+    shapes: tuple[re.Pattern[bytes], ...]
     tail: list[Token] = field(default_factory=list)
 
     def failure(self, text: str) -> str:
@@ -138,22 +138,24 @@ def _value(name: str, before: str, after: str, escape: str, *, last: bool, lazy:
     return f"[^{space}]{some}" if after else "[^ ]*?"
 
 
-def _skimming(tokens: list[Token], tail: list[Token]) -> re.Pattern[bytes] | None:
+def _skimming(tokens: list[Token], tail: list[Token]) -> tuple[re.Pattern[bytes], ...]:
     """Whole lines with their newline, by the same rules but simpler: what it does not take is looked at again, one by one.
 
-    None for a format whose request cannot be searched for in its raw text. A quoted value is `[^"]*`, because the engine scans for one
-    character several times faster than for two; that it may run into the next line shows in the number of lines.
+    First without, then with wrapping; nothing for a format whose request cannot be searched for in its raw text. Values are `[^"]*`,
+    because the engine scans for one character several times faster than for two; that they may run into the next line shows in the
+    number of lines.
     """
     names = [token.text for token in tokens if token.variable]
     if "request" not in names or any("\n" in token.text for token in (*tokens, *tail)):
-        return None
+        return ()
     body, whole = _skimmed(tokens)
     if "request" not in [token.text for token in tokens[:whole] if token.variable]:
-        return None
+        return ()
     ending, complete = _skimmed(tail) if whole == len(tokens) else (b"", 0)
     optional = rb"(?:" + ending + rb")?+" if tail and complete == len(tail) else b""
     rest = rb" *+\r?+" if whole == len(tokens) and complete == len(tail) else rb".*+"
-    return re.compile(rb"(?m)^" + _WRAPPING + body + optional + rest + rb"()(?:\n|\Z)")
+    line = body + optional + rest + rb"()(?:\n|\Z)"
+    return re.compile(rb"(?m)^(?!\d{4}-\d\d-\d\dT)" + line), re.compile(rb"(?m)^" + _WRAPPING + line)
 
 
 def _skimmed(tokens: list[Token]) -> tuple[bytes, int]:
@@ -174,5 +176,5 @@ def _skimmed(tokens: list[Token]) -> tuple[bytes, int]:
         elif token.text == "request" or token.text.startswith((*_SPACED, "upstream_")) or (not after and index + 1 < len(tokens)):
             return b"".join(parts), index
         else:
-            parts.append(rb"\S++" if after.startswith(" ") or not after else rb"[^\n" + re.escape(after[0].encode()) + rb"]*+")
+            parts.append(rb"[^" + re.escape(after[0].encode()) + rb"]*+" if after else rb".*+")
     return b"".join(parts), len(tokens)

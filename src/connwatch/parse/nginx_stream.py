@@ -38,8 +38,8 @@ class NginxStream:
         self._access = access
         self._errors = errors
         self._redactor = redactor
-        #: Lines that match are access lines: a reader of blocks may pass over those that it does not want.
-        self.shape = access.log_format.shape if access is not None else None
+        #: Lines that match are access lines, and a reader of blocks may pass over those that it does not want; each takes more than the last.
+        self.shapes = access.log_format.shapes if access is not None else ()
 
     @property
     def format(self) -> str:
@@ -49,7 +49,7 @@ class NginxStream:
     def parse(self, line: Line) -> Sequence[Record]:
         """Exactly one record."""
         text = line.text
-        if self._access is not None and text[10:11] != "T":
+        if self._access is not None and text[10:11] != "T" and text[:1] != "\x1b":
             # Most lines wear no wrapping; one with the engine's stamp in front could be taken for a line with a host more.
             bare = self._access.request(text, line, None)
             if bare is not None:

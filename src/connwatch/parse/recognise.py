@@ -84,9 +84,9 @@ class AutoParser:
         return self._live[0].format if self._live else None
 
     @property
-    def shape(self) -> re.Pattern[bytes] | None:
+    def shapes(self) -> tuple[re.Pattern[bytes], ...]:
         """Once the source is known, the leader's."""
-        return getattr(self._live[0], "shape", None) if self._live and self._lines >= _NEW else None
+        return getattr(self._live[0], "shapes", ()) if self._live and self._lines >= _NEW else ()
 
     def passed_over(self) -> None:
         """The reader of blocks met a line of the leader's shape: no rival is taking over."""

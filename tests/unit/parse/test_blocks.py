@@ -133,6 +133,8 @@ PIECES = st.sampled_from(
         '"body_bytes_sent":"74","request_time":"0.002","upstream_response_time":"0.003","upstream_addr":"127.0.0.1:8801","http_referrer":"",'
         '"http_user_agent":"node","request_id":"9b736a9c6008a1bd234d5053a2ecc6eb"}',
         '192.0.2.7 - - [02/Nov/2025:10:03:15 -0800] "GET /mcp HTTP/1.1" 200 214 "-" "python-httpx/0.28.1"',
+        "\x1b[0m" + ORDINARY, '192.0.2.7 - - [02/Nov/2025:10:03:15 -0800] "GET / HTTP/1.1" 200 214 "-" "curl/8.7.1"',
+        '2025-11-02T18:03:15.123456789Z 192.0.2.7 - - [02/Nov/2025:10:03:15 -0800] "GET / HTTP/1.1" 200 214 "-" "curl/8.7.1"',
         "2025-11-02T18:03:15.123456789Z 192.0.2.7 - - [02/Nov/2025:10:03:15 -0800] \"GET /mcp HTTP/1.1\" 200 214 \"-\" \"python-httpx/0.28.1\"",
     ]
 )  # fmt: skip
