@@ -31,7 +31,7 @@ SELECTORS: Final[dict[str, Callable[[View], Iterable[Event | None]]]] = {
     "registration": _of("registration"),
     "resource_metadata": _of("resource_metadata"),
     "server_metadata": _of("server_metadata"),
-    "challenge": _of("mcp"),
+    "challenge": lambda view: () if view.state.challenge is None else (view.state.challenge.first, view.state.challenge.last),
 }
 
 

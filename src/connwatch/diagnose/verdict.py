@@ -91,6 +91,8 @@ def _served(attempt: Attempt, state: Fold, family: str, pace: Pace, now: float |
             return _refused(refusal, "token", now)
         if refusal.place == "session":
             later = since is not None and refusal.event.started_at - since.at >= EXPIRY
+            if later and any(other.place == "token" for other in state.standing):
+                continue  # an old token ran out, as tokens do: what stopped the client is the grant that was to replace it
             if state.results <= 1 or state.lost >= _LOST or (later and refusal.event.status == 401):
                 return _refused(refusal, "session", now)
             if refusal.event.method == "GET":
