@@ -16,13 +16,13 @@ __all__ = ["candidate_patterns", "covers"]
 
 # Words at the beginning of a path's first segment, grouped by first letter: a branch whose first letter differs is left at once.
 _FIRST = (
-    rb'm(?:cp(?:[-_](?:server|oauth)[-_\w]*)?[/?" ]|essages?/?\?)|o(?:auth|idc|penid)|\.well-known/[opmj]|a(?:uthori[sz]e|pprove)'
+    rb'm(?:cp(?:[-_.]\w[-\w]*+)?[/?" ]|essages?/?\?)|o(?:auth|idc|penid)|\.well-known/[opmj]|a(?:uthori[sz]e|pprove)'
     rb'|c(?:onsent|allback|onnect/|lients-reg)|log(?:in|on)[/?" ]|s(?:se[/?" ]|ign-?in|so[/?" ])|re(?:gister|alms/)|token'
     rb'|dec(?:ide|ision)|grant[/?" ]|introspect|userinfo'
 )
 # Words of a deeper segment: fewer for a GET, of which there are many, than for the methods that change something.
 _DEEP_GET = (
-    rb'mcp(?:[-_]oauth[-_\w]*)?[/?" ]|o(?:auth|idc|penid)|\.well-known/[opmj]|authori[sz]e|c(?:onsent|allback)|login[/?" ]|s(?:se|ign-?in)[/?" ]'
+    rb'mcp(?:[-_.]\w[-\w]*+)?[/?" ]|o(?:auth|idc|penid)|\.well-known/[opmj]|authori[sz]e|c(?:onsent|allback)|login[/?" ]|s(?:se|ign-?in)[/?" ]'
 )
 _QUERY = rb"\?(?:client_id=|redirect_uri=|response_type=|code_challenge)"
 _REFERER = rb'https?://[^/"]*+/(?:authori[sz]e|consent|oauth2?[/?]|[^/?"]*+/(?:authori[sz]e|consent|oauth2?[/?]|[^/?"]*+/(?:authori[sz]e|consent)))'

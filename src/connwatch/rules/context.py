@@ -12,6 +12,8 @@ _VISITORS = 2048
 FOLLOWING_SECONDS = 900.0
 """How long after an authorization request a browser's pages may still belong to it: as long as a consent may take."""
 
+PREFLIGHT_SECONDS = 600.0
+
 
 class HostMemory:
     """One virtual host. Times are seconds since the epoch; `speaks` says that it has shown OAuth or MCP."""
@@ -51,9 +53,9 @@ class HostMemory:
         _touch(self.preflights, path, at)
 
     def preflighted(self, path: str, at: float) -> bool:
-        """Whether a CORS preflight for this path came within the last minute."""
+        """Whether a CORS preflight for this path came lately: browsers keep the answer for some minutes."""
         last = self.preflights.get(path)
-        return last is not None and abs(at - last) <= 60.0
+        return last is not None and abs(at - last) <= PREFLIGHT_SECONDS
 
 
 class Hosts:

@@ -26,6 +26,7 @@ _PAGES = {Stage.AUTHORIZATION, Stage.CONSENT}
 _ENDPOINTS = {Stage.RESOURCE_METADATA, Stage.SERVER_METADATA, Stage.REGISTRATION, Stage.TOKEN, Stage.REFRESH, Stage.PREFLIGHT}
 _ASSETS = (".js", ".css", ".png", ".jpg", ".jpeg", ".gif", ".svg", ".ico", ".webp", ".woff", ".woff2", ".ttf", ".map", ".json", ".webmanifest")
 _METADATA_SECONDS = 60.0
+_STAGES = {stage.value: stage for stage in Stage}
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,7 +60,7 @@ class Classifier:
         stage, noise = found
         noise = noise or profile.noise
         if not noise:
-            self._learn(request, stage, memory, time)
+            self._learn(request, stage, profile, memory, time)
         return self._event(request, stage, noise, profile, time)
 
     # which stage
@@ -76,12 +77,15 @@ class Classifier:
         if path in self.options.mcp_paths:
             return self._steps.stage(request, legacy_message=False), ""
         for rule in rules:
-            if (not rule.agents or profile.kind in rule.agents) and self._met(rule.needs, request, profile, memory, time):
-                return self._of_rule(rule, request)
+            if (not rule.agents or profile.kind in rule.agents) and (not rule.needs or self._met(rule.needs, request, profile, memory, time)):
+                stage, noise = self._of_rule(rule, request)
+                # A client that runs in a browser asks for leave first; who just opens the address in a browser is a visitor.
+                visitor = rule.stage == "session" and method == "GET" and profile.kind == "browser" and not memory.preflighted(path, time)
+                return stage, "operator" if visitor else noise
         return self._by_surroundings(request, profile, memory, time)
 
     def _of_rule(self, rule: StageRule, request: Request) -> tuple[Stage, str]:
-        stage = Stage(rule.stage)
+        stage = _STAGES[rule.stage]
         if stage is Stage.SESSION:
             stage = self._steps.stage(request, legacy_message=bool(rule.query_any))
         elif stage is Stage.TOKEN and "refresh_token" in (request.facts.get("grant_type"), request.params.get("grant_type")):
@@ -89,8 +93,6 @@ class Classifier:
         return stage, rule.noise
 
     def _met(self, needs: str, request: Request, profile: AgentProfile, memory: HostMemory, time: float) -> bool:
-        if needs == "":
-            return True
         if needs == "domain":
             return memory.speaks or profile.kind != "browser"
         if needs == "preflight":
@@ -140,8 +142,12 @@ class Classifier:
 
     # what the request teaches
 
-    def _learn(self, request: Request, stage: Stage, memory: HostMemory, time: float) -> None:
+    def _learn(self, request: Request, stage: Stage, profile: AgentProfile, memory: HostMemory, time: float) -> None:
         path = request.path
+        if stage is Stage.PREFLIGHT or (request.method == "POST" and profile.kind == "browser" and stage not in _PAGES):
+            memory.preflight(path, time)
+        if path in memory.mcp_paths and stage is not Stage.CHALLENGE:
+            return
         if stage in _PAGES:
             memory.speaks = True
             memory.visit(request.address or "", time)
@@ -149,10 +155,7 @@ class Classifier:
                 memory.learn_endpoint(path)
                 self._learn_resource(request)
             return
-        if stage is Stage.PREFLIGHT:
-            memory.preflight(path, time)
-            return
-        if stage in (Stage.OTHER, Stage.PROBE):
+        if stage in (Stage.OTHER, Stage.PROBE, Stage.PREFLIGHT):
             return
         memory.speaks = True
         if stage is Stage.RESOURCE_METADATA:

@@ -44,7 +44,6 @@ ORDINARY = [
     "firefox GET /blog/post 200 from https://www.google.com/",
     "firefox GET /favicon.ico 200",
     "firefox GET /mcpanel/start 200",
-    "firefox GET /docs/mcp-servers 200",
     "firefox POST /cart 200",
     "curl GET /api/v1/items 200",
     "curl POST /api/v1/items 200",

@@ -72,7 +72,7 @@ def test_a_products_own_agent_outweighs_a_redirect() -> None:
 
 
 def test_a_metadata_document_outweighs_everything() -> None:
-    asked = "firefox GET /authorize?client_id=https%3A%2F%2Fclaude.ai%2Foauth%2Fclaude-code-client-metadata&redirect_uri=http%3A%2F%2Flocalhost%3A5%2Fcallback 302"
+    asked = "firefox GET /authorize?client_id=https://claude.ai/oauth/claude-code-client-metadata&redirect_uri=http://localhost:5/callback 302"
     assert family("claude POST /mcp 401", asked) == "claude-code"
 
 

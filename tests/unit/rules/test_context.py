@@ -42,6 +42,6 @@ def test_a_late_line_does_not_turn_a_visit_back() -> None:
     memory.visit("a", 10.0)
     assert memory.follows("a", 1800.0)
     memory.preflight("/p", 100.0)
-    assert memory.preflighted("/p", 160.0)
-    assert not memory.preflighted("/p", 161.0)
+    assert memory.preflighted("/p", 700.0)
+    assert not memory.preflighted("/p", 701.0)
     assert not memory.preflighted("/q", 100.0)

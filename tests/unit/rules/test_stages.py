@@ -193,6 +193,15 @@ def test_noise_is_named_and_teaches_nothing() -> None:
     ]
 
 
+def test_a_browser_on_the_endpoint_is_a_visitor_unless_it_asked_for_leave() -> None:
+    assert stages("firefox GET /mcp 401", "firefox OPTIONS /mcp 204", "firefox POST /mcp 200", "firefox GET /mcp 200") == [
+        "operator:challenge",
+        "preflight",
+        "session",
+        "stream",
+    ]
+
+
 def test_the_proxy_answered_instead_of_a_stream() -> None:
     assert stages("claude-code/2.0 GET /mcp 301", "claude-code/2.0 GET /mcp 502", "claude-code/2.0 GET /mcp 200") == ["session", "session", "stream"]
 
