@@ -50,15 +50,20 @@ class Setup:
         wanted = self.settings.engine
         return Options(frozenset(wanted.mcp_paths), {path: Stage(stage) for path, stage in wanted.endpoints.items()})
 
-    def engine(self) -> Engine:
-        """A new engine."""
+    def engine(self, *, live: bool = False) -> Engine:
+        """A new engine; `live` where somebody watches while logs grow."""
         from connwatch.engine import Engine, EngineOptions
 
         if self.settings is None:
-            return Engine(self.catalogue)
+            return Engine(self.catalogue, EngineOptions(live=live))
         wanted = self.settings.engine
         options = EngineOptions(
-            max_open=wanted.max_open, lateness=wanted.lateness_seconds, mcp_paths=wanted.mcp_paths, endpoints=wanted.endpoints, servers=wanted.servers
+            max_open=wanted.max_open,
+            lateness=wanted.lateness_seconds,
+            mcp_paths=wanted.mcp_paths,
+            endpoints=wanted.endpoints,
+            servers=wanted.servers,
+            live=live,
         )
         return Engine(self.catalogue, options)
 

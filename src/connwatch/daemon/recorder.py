@@ -62,7 +62,7 @@ class Recorder:
         self._streams: dict[str, str] = {}  # engine's name -> source's name
         self._read_at = now()
         self._data_at = 0.0
-        self._stopping = False
+        self._stopping = self._ending = False
         self._nap: asyncio.Timeout | None = None
 
     def stop(self) -> None:
@@ -70,6 +70,11 @@ class Recorder:
         self._stopping = True
         if self._nap is not None:
             self._nap.reschedule(asyncio.get_running_loop().time())
+
+    def end(self) -> None:
+        """Ask `run` to take what is there as the end of time: drain, finish the engine, return."""
+        self._ending = True
+        self.stop()
 
     async def run(self) -> None:
         """Record until stopped, or, with `until_end`, until every source has ended."""
@@ -89,7 +94,7 @@ class Recorder:
         give_up = time.monotonic() + DRAIN_SECONDS
         while self._intake.count and time.monotonic() < give_up:
             await self._turn()
-        if self._until_end and not self._stopping:
+        if self._ending or (self._until_end and not self._stopping):
             self._publish(self.engine.finish())
 
     async def _rest(self) -> None:

@@ -22,6 +22,7 @@ __all__ = [
     "FormatSettings",
     "HttpSettings",
     "JournaldSource",
+    "MetricsSettings",
     "Settings",
     "SourceSettings",
     "SshSource",
@@ -44,7 +45,9 @@ class StateSettings(_Table):
 class HttpSettings(_Table):
     """Where the page, the API and the metrics are served."""
 
-    listen: str = Field("127.0.0.1:9817", description="HOST:PORT to listen on. Beyond loopback, put a proxy with a login in front.")
+    listen: str = Field("127.0.0.1:9817", description="HOST:PORT to listen on. Beyond loopback a token_file is needed.")
+
+    token_file: Path | None = Field(None, description="A file with the token that readers must show; needed to listen beyond loopback.")
 
     @field_validator("listen")
     @classmethod
@@ -81,7 +84,8 @@ class FileSource(_Source):
     """A growing file, through rotation and truncation."""
 
     kind: Literal["file"]
-    path: Path = Field(description="The file to follow.")
+    path: Path = Field(description="The file to follow, or a pattern such as /var/log/nginx/*.log.")
+    start: Literal["end", "beginning"] = Field("end", description="Where to begin in a file that is there when the daemon starts.")
 
 
 class StdinSource(_Source):
@@ -154,6 +158,12 @@ class AlertSettings(_Table):
     )
 
 
+class MetricsSettings(_Table):
+    """What the metrics may name."""
+
+    hosts: tuple[str, ...] = Field((), max_length=20, description="Servers that get the label `host`; all others are \"other\".")
+
+
 class CatalogueSettings(_Table):
     """Your own clients, formats, stage rules and diagnoses."""
 
@@ -197,6 +207,7 @@ class Settings(_Table):
     sources: tuple[SourceSettings, ...] = Field((), description="What to follow; one [[sources]] block each.")
     formats: dict[str, FormatSettings] = Field({}, description="Log formats of your own; one [formats.NAME] block each.")
     alerts: AlertSettings = AlertSettings()
+    metrics: MetricsSettings = MetricsSettings()
     engine: EngineSettings = EngineSettings()
     catalogue: CatalogueSettings = CatalogueSettings()
 

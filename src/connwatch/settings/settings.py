@@ -31,6 +31,7 @@ _TABLES: dict[str, type[BaseModel]] = {
     "state": models.StateSettings,
     "http": models.HttpSettings,
     "alerts": models.AlertSettings,
+    "metrics": models.MetricsSettings,
     "engine": models.EngineSettings,
     "catalogue": models.CatalogueSettings,
 }

@@ -47,7 +47,7 @@ class FileSource:
         self._start, self._poll, self._now, self._alarm = start, poll_seconds, now, alarm
         self._caught_up: set[str] = set()
         self._pattern = glob.has_magic(path)
-        self.expected = () if self._pattern else (name,)
+        self.expected: tuple[str, ...] = () if self._pattern else (name,)
 
     async def stream(self, after: Mapping[str, str]) -> AsyncGenerator[Batch, None]:
         """See Source."""

@@ -34,7 +34,8 @@ class StdinSource:
         quiet_seconds: float = QUIET_SECONDS,
         now: Callable[[], float] = time.time,
     ) -> None:
-        self.name, self.format, self.expected = name, format, (name,)
+        self.name, self.format = name, format
+        self.expected: tuple[str, ...] = (name,)
         self.status = SourceStatus()
         self._fd = fd
         self._quiet, self._now = quiet_seconds, now

@@ -7,15 +7,12 @@ import binascii
 import hmac
 import ipaddress
 from collections.abc import Mapping
-from pathlib import Path
 
 from starlette.datastructures import Headers, MutableHeaders
 from starlette.responses import PlainTextResponse
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from connwatch.model.errors import ConfigError
-
-__all__ = ["Guard", "is_loopback", "read_token"]
+__all__ = ["Guard", "is_loopback"]
 
 HEADERS: Mapping[str, str] = {
     "Content-Security-Policy": "default-src 'none'; script-src 'self'; style-src 'self'; connect-src 'self'; "
@@ -26,7 +23,6 @@ HEADERS: Mapping[str, str] = {
     "Cache-Control": "no-store",
 }
 OPEN_PATHS = frozenset({"/healthz", "/readyz"})
-SHORTEST_TOKEN = 16
 
 
 def is_loopback(host: str) -> bool:
@@ -35,20 +31,6 @@ def is_loopback(host: str) -> bool:
         return ipaddress.ip_address(host).is_loopback
     except ValueError:
         return host == "localhost"
-
-
-def read_token(path: Path) -> str:
-    """The token in the file. Raises ConfigError, without showing any of it."""
-    try:
-        token = path.read_text(encoding="utf-8").strip()
-    except (OSError, UnicodeDecodeError) as error:
-        raise ConfigError(
-            "the token file cannot be read", file=str(path), key="http.token_file", hint="check the path and its permissions"
-        ) from error
-    if len(token) < SHORTEST_TOKEN:
-        hint = "write a long random one, for example with: openssl rand -hex 32"
-        raise ConfigError(f"the token has fewer than {SHORTEST_TOKEN} characters", file=str(path), key="http.token_file", hint=hint)
-    return token
 
 
 class Guard:

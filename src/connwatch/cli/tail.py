@@ -1,0 +1,167 @@
+"""`connwatch tail`: attempts and their steps, live. From the daemon where one runs, else from the logs directly, through the same engine."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+
+from connwatch.cli.console import say, screen
+from connwatch.cli.filters import MOMENT
+from connwatch.cli.inputs import named_input, opened_inputs, parse_log_formats
+from connwatch.cli.remote import Daemon
+from connwatch.cli.setup import Setup, config_option, log_format_option, prepare
+from connwatch.cli.telling import Chosen
+from connwatch.cli.watching import Show, Shown, shown_on
+from connwatch.cli.working import split_address
+from connwatch.diagnose.serial import change_row
+from connwatch.model.attempt import Outcome
+from connwatch.model.errors import ConfigError, SourceError
+from connwatch.model.event import Stage
+
+if TYPE_CHECKING:
+    from connwatch.sources.source import Source
+
+__all__ = ["tail"]
+
+DEFAULT_ADDRESS = "127.0.0.1:9817"
+
+
+@click.command(short_help="Show attempts and events live.")
+@click.argument("files", nargs=-1, metavar="[[FORMAT:]FILE|-]...")
+@click.option("--client", "clients", multiple=True, help="Only this client family, or a glob: claude, chatgpt, 'cursor*'. Repeatable.")
+@click.option("--server", "servers", multiple=True, help="Only this server's host, or a glob. Repeatable.")
+@click.option("--stage", "stages", multiple=True, type=click.Choice([stage.value for stage in Stage]), help="Only steps of this stage. Repeatable.")
+@click.option("--outcome", "outcomes", multiple=True, type=click.Choice([one.value for one in Outcome]), help="Only with this outcome. Repeatable.")
+@click.option("--since", type=MOMENT, help="Begin with what is known since then: 30m, 2h, 2026-11-23T07:51Z.")
+@click.option("--no-follow", is_flag=True, help="Show what there is, and end.")
+@click.option("--json", "as_json", is_flag=True, help="One JSON object a line.")
+@click.option("--format", "format_", default="auto", metavar="FORMAT", help="The format of every FILE that has none before it.")
+@click.option("--listen", "address", metavar="HOST:PORT", help="Where the daemon answers, if not where the configuration says.")
+@log_format_option
+@config_option
+def tail(
+    files: Sequence[str],
+    clients: Sequence[str],
+    servers: Sequence[str],
+    stages: Sequence[str],
+    outcomes: Sequence[str],
+    since: float | None,
+    no_follow: bool,
+    as_json: bool,
+    format_: str,
+    address: str | None,
+    log_formats: Sequence[str],
+    config: Path | None,
+) -> int:
+    r"""Show attempts and their steps as they happen.
+
+    From the running daemon; where none answers, from the configured sources; or from the FILEs that are named.
+
+    \b
+    Examples:
+      connwatch tail --client claude
+      docker logs -f nginx-proxy 2>&1 | connwatch tail --format nginx-proxy -
+      connwatch tail access.log coda-mcp:server.log --json
+    """
+    setup = prepare(config, parse_log_formats(log_formats))
+    show = shown_on(screen(), Chosen(clients, servers, stages, outcomes, since), json=as_json)
+    try:
+        if files:
+            _from_files(setup, show, files, format_, since=since, follow=not no_follow)
+            return 0
+        daemon = _daemon(setup, address)
+        if daemon.answers():
+            _from_daemon(daemon, show, since=since, follow=not no_follow)
+        elif address is not None or setup.settings is None or not setup.settings.sources:
+            hint = "start one with `connwatch run --config FILE`, or name the logs: connwatch tail FILE..."
+            raise SourceError(f"no daemon answers at {daemon.address}; {hint}")
+        else:
+            say(f"no daemon answers at {daemon.address}; following the configured sources directly")
+            _from_sources(setup, show, since=since, follow=not no_follow)
+    finally:
+        show.end()
+    return 0
+
+
+def _daemon(setup: Setup, address: str | None) -> Daemon:
+    token = None
+    listen = address or DEFAULT_ADDRESS
+    if setup.settings is not None:
+        http = setup.settings.http
+        listen = address or http.listen
+        if http.token_file is not None:
+            from connwatch.settings.token import read_token
+
+            token = read_token(http.token_file)
+    host, port = split_address(listen)
+    return Daemon({"0.0.0.0": "127.0.0.1", "::": "::1"}.get(host, host), port, token)  # noqa: S104 - asked for, not listened on
+
+
+def _from_daemon(daemon: Daemon, show: Show, *, since: float | None, follow: bool) -> None:
+    attempts, position = daemon.attempts()
+    if since is not None or not follow:
+        for attempt in attempts:
+            show.take({"change": "updated" if attempt["open"] else "closed", "at": attempt["ended_at"], "attempt": attempt})
+    if not follow:
+        return
+    for row in daemon.changes(position, say=say):
+        if row is None:
+            show.tick()
+        else:
+            show.take(row)
+
+
+def _from_files(setup: Setup, show: Show, files: Sequence[str], format_: str, *, since: float | None, follow: bool) -> None:
+    formats = setup.catalogue.formats
+    if format_ != "auto" and format_ not in formats:
+        raise ConfigError(f"no log format is called {format_!r}", key="--format", hint=f"known: {', '.join(sorted(formats))}")
+    named = [(name, format_ if found == "auto" else found) for name, found in (named_input(one, formats) for one in files)]
+    if not follow:
+        _replayed(setup, show, [name if found == "auto" else f"{found}:{name}" for name, found in named])
+        return
+    from connwatch.sources.file import FileSource
+    from connwatch.sources.stdin import StdinSource
+
+    sources: list[Source] = []
+    for name, found in named:
+        if name == "-":
+            sources.append(StdinSource(name, format=found))
+        else:
+            sources.append(FileSource(name, name, format=found, start="end" if since is None else "beginning"))
+    _followed(setup, show, sources)
+
+
+def _from_sources(setup: Setup, show: Show, *, since: float | None, follow: bool) -> None:
+    from connwatch.settings.models import FileSource
+    from connwatch.sources.table import make_sources
+
+    configured = setup.settings.sources if setup.settings is not None else ()
+    if not follow:
+        _replayed(setup, show, [f"{one.format}:{one.path}" for one in configured if isinstance(one, FileSource)])
+        return
+    if since is not None:
+        configured = tuple(one.model_copy(update={"start": "beginning"}) if isinstance(one, FileSource) else one for one in configured)
+    _followed(setup, show, make_sources(configured))
+
+
+def _replayed(setup: Setup, show: Show, arguments: Sequence[str]) -> None:
+    from connwatch.replayer import replay
+
+    inputs = opened_inputs(arguments, setup.catalogue.formats)
+    for changes in replay(setup.engine(), inputs, lateness=setup.lateness, on_problem=lambda error: say(str(error))):
+        for change in changes:
+            show.take(change_row(change))
+
+
+def _followed(setup: Setup, show: Show, sources: Sequence[Source]) -> None:
+    from connwatch.daemon.recorder import Recorder
+
+    recorder = Recorder(setup.engine(live=True), sources, [Shown(show)], lateness=setup.lateness, until_end=True, heartbeat=1.0, on_turn=show.tick)
+    asyncio.run(recorder.run())
+    broken = [f"{source.name}: {source.status.note}" for source in sources if source.status.state == "down"]
+    if broken:
+        raise SourceError("; ".join(broken), transient=False)

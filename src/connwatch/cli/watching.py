@@ -1,0 +1,183 @@
+"""Shows changes as they come: JSON lines, plain lines in a pipe, and on a terminal a line for each open attempt below what is final.
+
+Must not know where changes come from. Nothing of a log reaches the terminal unescaped: `spans.drawn` sees to it.
+"""
+
+from __future__ import annotations
+
+import shutil
+import sys
+import time
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any, Protocol, TextIO
+
+from connwatch.cli.console import Screen, print_json
+from connwatch.cli.spans import Line, Span, cells, cut, drawn, write
+from connwatch.cli.telling import Chosen, current_line, final_line, step_line
+from connwatch.diagnose.serial import change_row
+from connwatch.model.change import Change
+
+__all__ = ["JsonLines", "Live", "Plain", "Show", "Shown", "shown_on"]
+
+Row = Mapping[str, Any]
+FINAL = ("closed", "evicted")
+_REDRAW_SECONDS = 0.1
+
+
+class Show(Protocol):
+    """One way to show changes."""
+
+    def take(self, row: Row) -> None:
+        """A change, as `change_row` writes it."""
+        ...
+
+    def tick(self) -> None:
+        """Time has passed without a change."""
+        ...
+
+    def end(self) -> None:
+        """Nothing more will come: leave the terminal tidy."""
+        ...
+
+
+def shown_on(screen: Screen, chosen: Chosen, *, json: bool, now: Callable[[], float] = time.time) -> Show:
+    """What suits standard output."""
+    if json:
+        return JsonLines(chosen)
+    return Live(chosen, screen, now) if screen.terminal and screen.colour else Plain(chosen)
+
+
+class Shown:
+    """A sink that shows what it is told."""
+
+    def __init__(self, show: Show) -> None:
+        self._show = show
+
+    def receive(self, changes: Sequence[Change]) -> None:
+        """See Sink."""
+        for change in changes:
+            self._show.take(change_row(change))
+
+
+class JsonLines:
+    """One object a change."""
+
+    def __init__(self, chosen: Chosen) -> None:
+        self._chosen = chosen
+
+    def take(self, row: Row) -> None:
+        """See Show."""
+        if self._chosen.attempt(row["attempt"]) and ("step" not in row or self._chosen.step(row["step"])):
+            print_json(row)
+            sys.stdout.flush()
+
+    def tick(self) -> None:
+        """See Show."""
+
+    def end(self) -> None:
+        """See Show."""
+
+
+class Plain:
+    """One line for each step and one for each verdict; nothing is ever drawn over."""
+
+    def __init__(self, chosen: Chosen, stream: TextIO | None = None) -> None:
+        self._chosen, self._stream = chosen, stream or sys.stdout
+        self._said: dict[str, tuple[str, str | None]] = {}  # the verdict that was shown of each open attempt
+
+    def take(self, row: Row) -> None:
+        """See Show."""
+        attempt = row["attempt"]
+        if not self._chosen.attempt(attempt):
+            return
+        if row["change"] == "reached":
+            if self._chosen.step(row["step"]):
+                self._write(step_line(attempt, row["step"]))
+            return
+        verdict = (attempt["outcome"], attempt["stuck_at"])
+        told = self._said.get(attempt["id"])
+        if row["change"] in FINAL:
+            self._said.pop(attempt["id"], None)
+        elif verdict[0] == "waiting":
+            return
+        else:
+            self._said[attempt["id"]] = verdict
+        if told != verdict and (row["change"] in FINAL or row["change"] == "updated"):
+            self._write(final_line(attempt, row["at"]))
+
+    def _write(self, line: Line) -> None:
+        write(self._stream, [line], colour=False)
+        self._stream.flush()
+
+    def tick(self) -> None:
+        """See Show."""
+
+    def end(self) -> None:
+        """See Show."""
+
+
+class Live:
+    """A line for each open attempt at the bottom of the terminal, drawn again as it changes; final attempts scroll away above."""
+
+    def __init__(self, chosen: Chosen, screen: Screen, now: Callable[[], float], stream: TextIO | None = None) -> None:
+        self._chosen, self._screen, self._now, self._stream = chosen, screen, now, stream or sys.stdout
+        self._open: dict[str, Row] = {}
+        self._drawn = 0
+        self._drawn_at = 0.0
+
+    def take(self, row: Row) -> None:
+        """See Show."""
+        attempt = row["attempt"]
+        wanted = self._chosen.attempt(attempt)
+        if row["change"] in FINAL:
+            self._open.pop(attempt["id"], None)
+            if wanted:
+                self._erase()
+                self._write(final_line(attempt, row["at"]))
+                self._draw()
+        elif wanted:
+            self._open[attempt["id"]] = attempt
+            self.tick()
+        else:
+            self._open.pop(attempt["id"], None)
+
+    def tick(self) -> None:
+        """See Show."""
+        if time.monotonic() - self._drawn_at >= _REDRAW_SECONDS:
+            self._erase()
+            self._draw()
+
+    def end(self) -> None:
+        """See Show."""
+        self._erase()
+        self._draw()
+        self._drawn = 0
+
+    def _erase(self) -> None:
+        if self._drawn:
+            self._stream.write(f"\x1b[{self._drawn}F\x1b[J")  # ECMA-48: so many lines up, erase below
+            self._drawn = 0
+
+    def _draw(self) -> None:
+        room = max(shutil.get_terminal_size((100, 24)).lines - 2, 1)
+        latest = list(self._open.values())[-room:]
+        for attempt in latest:
+            self._write(current_line(attempt, self._now()))
+        self._drawn = len(latest)
+        self._drawn_at = time.monotonic()
+        self._stream.flush()
+
+    def _write(self, line: Line) -> None:
+        width = shutil.get_terminal_size((100, 24)).columns
+        self._stream.write(drawn(_fitted(line, width), colour=True) + "\n")
+
+
+def _fitted(line: Line, width: int) -> Line:
+    """The line in one row of the terminal, so that it can be drawn over."""
+    fitted: list[Span] = []
+    for text, tone in line:
+        room = width - 1 - sum(cells(said) for said, _ in fitted)
+        if room <= 0:
+            break
+        fitted.append((cut(text, room), tone))
+    return fitted

@@ -1,0 +1,66 @@
+"""What the commands that keep running share: an address to listen on, the log of the program itself, a steady heap. Must not know what they do."""
+
+from __future__ import annotations
+
+import gc
+import logging
+import socket
+import sys
+from collections.abc import Sequence
+
+import click
+
+from connwatch.diagnose.book import book_of
+from connwatch.parse.printable import printable
+from connwatch.rules.catalogue import Catalogue
+
+__all__ = ["causes", "listening_to", "log_to_stderr", "split_address", "steady_memory"]
+
+
+def split_address(address: str) -> tuple[str, int]:
+    """HOST:PORT in its parts, an IPv6 host without its brackets. Raises a usage error."""
+    host, colon, port = address.rpartition(":")
+    if not colon or not host or not port.isascii() or not port.isdigit() or int(port) > 65535:
+        raise click.BadParameter(f"{address!r} is not HOST:PORT, for example 127.0.0.1:9817", param_hint="--listen")
+    return host.strip("[]"), int(port)
+
+
+def listening_to(address: str, *, token: bool) -> tuple[socket.socket, str]:
+    """A listening socket, and its address as it goes into a URL. Raises ConfigError, SourceError."""
+    from connwatch.web.server import listen
+
+    host, port = split_address(address)
+    plug = listen(host, port, token=token)
+    shown = f"[{host}]" if ":" in host else host
+    return plug, f"{shown}:{plug.getsockname()[1]}"
+
+
+def causes(catalogue: Catalogue) -> Sequence[tuple[str, str]]:
+    """Every place where an attempt can stop, with the diagnoses that speak of it: the closed list behind a metric's labels."""
+    return [(place, rule.code) for rule in book_of(catalogue).rules for place in sorted(rule.stuck_at)]
+
+
+def steady_memory() -> None:
+    """What was loaded at the start stays: keep the collector away from it, and from running too often.
+
+    One full collection with a million attempts open stops the program for a third of a second.
+    """
+    gc.collect()
+    gc.freeze()
+    gc.set_threshold(50_000, 20, 100)
+
+
+class _Plain(logging.Formatter):
+    def format(self, record: logging.LogRecord) -> str:
+        return f"connwatch: {printable(record.getMessage())}"
+
+
+def log_to_stderr() -> None:
+    """The program's own log, each line safe to show."""
+    handler = logging.StreamHandler(sys.stderr)
+    handler.setFormatter(_Plain())
+    log = logging.getLogger("connwatch")
+    log.addHandler(handler)
+    log.setLevel(logging.INFO)
+    for noisy in ("uvicorn", "uvicorn.error"):
+        logging.getLogger(noisy).setLevel(logging.ERROR)

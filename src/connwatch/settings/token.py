@@ -1,0 +1,25 @@
+"""The token that readers of a daemon show, kept in a file because settings and environments are copied about. Never shown, in no message."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from connwatch.model.errors import ConfigError
+
+__all__ = ["read_token"]
+
+SHORTEST_TOKEN = 16
+
+
+def read_token(path: Path) -> str:
+    """The token in the file. Raises ConfigError, without showing any of it."""
+    try:
+        token = path.read_text(encoding="utf-8").strip()
+    except (OSError, UnicodeDecodeError) as error:
+        raise ConfigError(
+            "the token file cannot be read", file=str(path), key="http.token_file", hint="check the path and its permissions"
+        ) from error
+    if len(token) < SHORTEST_TOKEN:
+        hint = "write a long random one, for example with: openssl rand -hex 32"
+        raise ConfigError(f"the token has fewer than {SHORTEST_TOKEN} characters", file=str(path), key="http.token_file", hint=hint)
+    return token

@@ -1,0 +1,43 @@
+"""Which kinds of source there are, and how each is made from its settings. A new kind is one file and one line here."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Sequence
+from typing import Any
+
+from connwatch.model.errors import ConfigError
+from connwatch.settings import models
+from connwatch.sources.file import FileSource
+from connwatch.sources.source import Source
+from connwatch.sources.stdin import StdinSource
+
+__all__ = ["SOURCES", "make_sources"]
+
+Clock = Callable[[], float]
+
+
+def _file(settings: models.FileSource, now: Clock) -> Source:
+    return FileSource(settings.name, str(settings.path), format=settings.format, start=settings.start, now=now)
+
+
+def _stdin(settings: models.StdinSource, now: Clock) -> Source:
+    return StdinSource(settings.name, format=settings.format, now=now)
+
+
+SOURCES: dict[str, Callable[[Any, Clock], Source]] = {
+    "file": _file,
+    "stdin": _stdin,
+}
+
+
+def make_sources(settings: Sequence[models.SourceSettings], now: Clock = time.time) -> list[Source]:
+    """The configured sources. Raises ConfigError for a kind that this version does not follow yet."""
+    made = []
+    for number, one in enumerate(settings):
+        make = SOURCES.get(one.kind)
+        if make is None:
+            hint = f"follow a file, or pipe it into a source of kind stdin; known here: {', '.join(SOURCES)}"
+            raise ConfigError(f"sources of kind {one.kind} are not followed by this version", key=f"sources.{number}.kind", hint=hint)
+        made.append(make(one, now))
+    return made
