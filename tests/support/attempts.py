@@ -62,7 +62,7 @@ def the_silence(identity: str = "7f3c21a9", place: str = "nginx.log") -> Attempt
                 ["bot rules that refuse the second HTTP client of the product", "the issuer in the metadata against the URL it was fetched from"],
                 ["https://www.rfc-editor.org/rfc/rfc8414#section-3.3"],
             ),
-            Diagnosis("metadata-unusable", 0.2, "The documents were served but may not fit.", "Compare issuer and URL.", "a connection with them", []),
+            Diagnosis("metadata-unusable", 0.2, "The documents were served but may not fit.", "Compare issuer and URL.", "a connection", []),
         ],
     )  # fmt: skip
 

@@ -120,7 +120,8 @@ def _what(event: Event) -> str:
 def _offset(seconds: float) -> str:
     if seconds < 1000:
         return f"+{seconds:.3f}"
-    return f"+{lasting(seconds)}"
+    minutes, rest = divmod(int(seconds), 60)
+    return f"+{minutes // 60}:{minutes % 60:02d}:{rest:02d}"
 
 
 def _expected(event: Event) -> bool:
@@ -154,7 +155,9 @@ def _missing(attempt: Attempt, width: int | None) -> Iterator[Line]:
         hidden = f"not observable here: {awaited.reason or 'no log shows it'}"
         said = "never came, and we were listening" if awaited.state == "not_seen" else hidden
         mark: Line = [(" " * _OFFSET, ""), (" ✕ ", "warn"), (padded(stage_name(awaited.stage.value), _STAGE), "warn")]
-        yield [*mark, ("   - ", "faint"), (f" {said}", "")]
+        indent = _OFFSET + 3 + _STAGE + 6
+        for number, text in enumerate(wrapped(said, None if width is None else width - indent)):
+            yield [*mark, ("   -  ", "faint"), (text, "")] if number == 0 else [(" " * indent, ""), (text, "")]
     others = [state for state in unseen if state is not awaited]
     yield from _aside("not seen", [stage_name(state.stage.value) for state in others if state.state == "not_seen"], width)
     yield from _aside("not observable here", [_hidden(state) for state in others if state.state == "not_observable"], width)
