@@ -249,8 +249,10 @@ def _healed(refusal: Refusal, rank: int, ok: bool, spoke: bool, state: Fold) -> 
         return status == 401 and state.granted is None and rank > MCP
     if status in _HARD:
         return spoke and rank >= own and rank > 0
-    if own <= MCP:
-        return ok and rank >= own and rank > 0
+    if own == MCP:
+        return ok and (rank == MCP or rank >= _REGISTERING)  # metadata may be read of a host whose MCP URL is wrong
+    if own < MCP:
+        return ok and rank > own
     if own < _REGISTERING:
         return (ok and rank >= own) or rank >= _REGISTERING
     return (ok and rank == own) or rank > own

@@ -16,7 +16,11 @@ GOOD = [
     ("", "post:401 prm:404*2 asm:404 register:201[path=/register] authorize:302 token:200 post:200*2", "connected"),
     ("", f"{SIGN_IN} token:404 token:200 post:200*2", "connected"),
     ("", f"{TOKEN} post:200 post:202 get:404 post:200*2 delete:405", "connected"),
-    ("", "post:200 post:202 post:401 prm:200 asm:200 register:201 authorize:302 token:200 post:200 post:403 authorize:302 token:200 post:200", "connected"),
+    (
+        "",
+        "post:200 post:202 post:401 prm:200 asm:200 register:201 authorize:302 token:200 post:200 post:403 authorize:302 token:200 post:200",
+        "connected",
+    ),
     # the authorization server is on another host
     ("vscode", "post:401 prm:200 +40 post:200 post:202 get:200", "connected"),
     ("chatgpt", "post:400 post:200 post:202 post:200*2", "reconnected"),
@@ -48,6 +52,7 @@ BAD = [
     ("", "post:406", "failed", "reach", "not-acceptable"),
     ("", "get:404", "failed", "reach", "endpoint-not-found"),
     ("", "post:404 get:405", "failed", "reach", "endpoint-not-found"),
+    ("claude", "post:404 prm:200 asm:200", "failed", "reach", "endpoint-not-found"),
     ("", "options:404[path=/.well-known/oauth-protected-resource/mcp] options:404", "failed", "resource_metadata", "preflight-refused"),
     ("", "post:400*3", "failed", "session", "protocol-version-rejected"),
     ("", "post:500", "failed", "session", "server-error"),
