@@ -177,14 +177,14 @@ class BlockReader:
                 self._usual = shapes.index(shape)
                 self.lines += count
                 if self._auto is not None:
-                    self._auto.passed_over()
+                    self._auto.passed_over(count)
                 return end
         while at < end:
             stop = data.find(b"\n", at, end) + 1 or end
             if shapes[-1].match(data, at, stop) is not None:
                 self.lines += 1
                 if self._auto is not None:
-                    self._auto.passed_over()
+                    self._auto.passed_over(1)
             else:
                 yield from self._line(data[at:stop])
                 if self._auto is not None and self._auto.shapes is not shapes:

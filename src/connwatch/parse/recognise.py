@@ -20,7 +20,8 @@ from connwatch.parse.registry import Formats, make_parser, rank_of
 __all__ = ["AutoParser", "Explanation", "explain", "recognise"]
 
 _NEW = 48  # lines that are tried on every format
-_PATIENCE = 64  # lines in a row that the leader refused and one other took, before that one leads
+_PATIENCE = 64  # lines that the leader refused and one other took, less those that the leader took, before that one leads
+_ASIDE = 0.3
 _LONGEST = 300
 
 
@@ -88,12 +89,14 @@ class AutoParser:
         """Once the source is known, the leader's."""
         return getattr(self._live[0], "shapes", ()) if self._live and self._lines >= _NEW else ()
 
-    def passed_over(self) -> None:
-        """The reader of blocks met a line of the leader's shape: no rival is taking over."""
-        self._refused = 0
+    def passed_over(self, count: int) -> None:
+        """The reader of blocks met so many lines of the leader's shape: no rival is taking over."""
+        self._refused = max(0, self._refused - count)
 
     def parse(self, line: Line) -> Sequence[Record]:
         """As the leader reads it; else as another format does; else one `Unparsed` with the leader's reason."""
+        if not self._live and not line.text.strip():
+            return (Chatter(line.source, line.number, line.number, line.seen_at, self._name),)
         if self._lines < _NEW:
             return self._parse_new(line)
         records: list[Record] = []
@@ -149,11 +152,17 @@ class AutoParser:
             trial = self._trials.get(name)
             if trial is None:
                 trial = self._trials[name] = make_parser(name, self._formats, self._redactor)
-            score = _score(_tried(trial, line)) * rank_of(self._formats[name])
+            score = self._telling(name, _tried(trial, line))
             self._scores[name] = self._scores.get(name, 0.0) + score
             if score > highest:
                 best, highest = name, score
         return best
+
+    def _telling(self, name: str, records: Sequence[Record]) -> float:
+        """How sure a line makes us of a format. Every access format takes error lines and talk beside its own: they tell little of it."""
+        table = self._formats[name]
+        aside = table.get("kind", "log_format") == "log_format" and not any(isinstance(record, Request) for record in records)
+        return _score(records) * rank_of(table) * (_ASIDE if aside else 1.0)
 
     def _join(self, name: str) -> Parser:
         for parser in self._live:
@@ -166,7 +175,7 @@ class AutoParser:
     def _note(self, parser: Parser) -> None:
         """Who took a line: a rival that takes many in a row becomes the leader."""
         if parser is self._live[0]:
-            self._refused = 0
+            self.passed_over(1)
             return
         self._refused = self._refused + 1 if parser.format == self._rival else 1
         self._rival = parser.format

@@ -37,7 +37,8 @@ def strip(text: str) -> Stripped:
     """`text` without engine stamp, prefixes and colours, and what they said."""
     at: float | None = None
     process = service = ""
-    if "\x1b" in text:
+    coloured = "\x1b" in text
+    if coloured:
         text = _COLOUR.sub("", text)
     if not text[:1].isdigit():
         text, process, service = _prefix(text)
@@ -46,6 +47,11 @@ def strip(text: str) -> Stripped:
         if stamp is not None:
             at = stamps.iso(stamp.group().rstrip())
             text = text[stamp.end() :]
+            again = _ENGINE.match(text) if coloured else None
+            if again is not None:
+                # A container that died left a reset without its newline: the next line follows with a stamp of its own.
+                at = stamps.iso(again.group().rstrip())
+                text = text[again.end() :]
             if not process:
                 text, process, inner = _prefix(text)
                 service = service or inner
