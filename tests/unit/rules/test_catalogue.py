@@ -79,8 +79,12 @@ def test_what_is_wrong_is_said_with_file_key_and_remedy(table: str, entry: Any, 
 
 
 def test_a_failing_example_is_reported(tmp_path: Path) -> None:
-    stage = {"id": "s", "stage": "token", "order": 1, "path": "^/t$", "methods": ["POST"]}
+    stage = {"id": "s", "stage": "token", "order": 2, "path": "^/t$", "methods": ["POST"]}
     examples = [{"request": "GET /t"}, {"request": "POST /t", "near_miss": True}, {"request": "POST /t"}]
+    hidden = {"id": "h", "stage": "consent", "order": 3, "path": "^/t$", "example": [{"request": "POST /t"}]}
+    silent = {"id": "q", "stage": "consent", "order": 4, "path": "^/q$", "needs": "preflight", "example": [{"request": "POST /q"}]}
+    quiet = {"id": "n", "stage": "other", "order": 5, "path": "^/n$", "noise": "scanner", "example": [{"request": "GET /n", "agent": "x/1"}]}
+    loud = {"id": "o", "stage": "other", "order": 1, "path": "^/n$"}
     client = {
         **CLIENT,
         "agents": ["x/"],
@@ -88,12 +92,17 @@ def test_a_failing_example_is_reported(tmp_path: Path) -> None:
     }
     noise = {"id": "n", "noise": "scanner", "agents": ["z/"], "example": [{"agent": "y/"}, {"agent": "z/", "near_miss": True}]}
     agent = {"id": "a", "kind": "browser", "agents": ["w/"], "example": [{"agent": "y/"}, {"agent": "w/", "near_miss": True}]}
-    compiled = compile_catalogue([("m", {"stage": [{**stage, "example": examples}], "client": [client], "noise": [noise], "agent": [agent]})])
+    compiled = compile_catalogue(
+        [("m", {"stage": [{**stage, "example": examples}, hidden, silent, quiet, loud], "client": [client], "noise": [noise], "agent": [agent]})]
+    )
     assert [f"{failure.entry} {failure.number}: {failure.problem}" for failure in check_examples(compiled)] == [
         "client x 1: names None, not other",
         "client x 2: was taken for other",
         "stage s 1: does not fit the rule",
         "stage s 2: was taken for token",
+        "stage h 1: gives token, not consent",
+        "stage q 1: gives no event",
+        "stage n 1: gives noise '', not 'scanner'",
         "noise n 1: gives '', not 'scanner'",
         "noise n 2: was taken for scanner",
         "agent a 1: is library, not browser",

@@ -7,7 +7,8 @@ import pytest
 from connwatch.model.event import Event
 from connwatch.rules.agents import Agents
 from connwatch.rules.clients import Families, redirect_host, resolve_family
-from support.said import catalogue, events
+from connwatch.rules.stages import Classifier
+from support.said import catalogue, events, request
 
 
 def family(*lines: str) -> str:
@@ -132,3 +133,26 @@ def test_the_more_frequent_of_two_equal_grounds_wins() -> None:
     both: list[Event | None] = events("gpt POST /mcp 200", "claude-code/2 POST /mcp 200", "claude-code/2 POST /mcp 200")
     assert resolve_family(event for event in both if event is not None) == "claude-code"
     assert resolve_family([]) == "other"
+
+
+def test_names_and_infos_that_a_servers_log_gives_count_as_evidence() -> None:
+    classifier = Classifier(catalogue())
+    named = classifier.classify(request("node POST /mcp 200", facts={"client_info": "cursor-vscode 1.0.0"}))
+    unnamed = classifier.classify(request("node POST /mcp 200", facts={"client_info": "my-agent 1.0"}))
+    assert [event and (event.client, event.facts.get("client_by")) for event in (named, unnamed)] == [("cursor", "name"), (None, None)]
+
+
+def test_the_address_book_is_bounded() -> None:
+    families = Families(catalogue())
+    for number in range(9000):
+        families.of_address(f"10.{number // 65536}.{number // 256 % 256}.{number % 256}")
+    assert len(families._addresses) <= 8192
+
+
+def test_the_vendors_site_as_referer_is_a_hint() -> None:
+    (event,) = events("firefox GET /authorize?client_id=a&redirect_uri=b 302 from https://claude.ai/")
+    assert event is not None
+    assert (event.hint, event.facts["hint_by"]) == ("claude", "referer")
+    (broken,) = events("firefox GET /authorize?client_id=a&redirect_uri=b 302 from https://[")
+    assert broken is not None
+    assert broken.hint is None

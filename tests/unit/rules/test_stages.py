@@ -251,6 +251,18 @@ def test_keys_of_the_referer_count_for_the_consent_page() -> None:
     assert (event.stage, event.keys, event.client, event.redirect_host) == (Stage.CONSENT, [("state", "s")], "claude", "claude.ai")
 
 
+def test_a_resource_that_is_no_url_says_nothing() -> None:
+    found = events("firefox GET /authorize?client_id=a&redirect_uri=b&resource=https://[ 302", "node POST /token?resource=x 200")
+    assert [event and event.resource for event in found] == [None, None]
+
+
+def test_a_flood_of_paths_is_forgotten_not_kept() -> None:
+    classifier = Classifier(catalogue())
+    for number in range(9000):
+        classifier.classify(request(f"firefox GET /page/{number} 200"))
+    assert len(classifier._shapes._memo) <= 8192
+
+
 def test_resources() -> None:
     found = events(
         "node POST /api/mcp/ 401", "node GET /.well-known/oauth-protected-resource/api/mcp 200", "node GET /.well-known/oauth-protected-resource 200"
