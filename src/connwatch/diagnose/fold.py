@@ -20,6 +20,7 @@ _UNKNOWN_SESSION: Final = frozenset({400, 404, 410})
 _DISCOVERY: Final = frozenset({"resource_metadata", "server_metadata"})
 _REGISTERING: Final = RANK["registration"]  # who tries to register has done with discovery, well or not
 _ABOUT_ALL: Final = frozenset({421, 429}) | (GATEWAY - {499}) | REDIRECTS
+_BROWSER: Final = RANK["authorization"]
 _HARD: Final = _ABOUT_ALL | {499}  # said of the server as a whole, so going on elsewhere does not heal them
 
 
@@ -129,7 +130,7 @@ def fold(steps: list[Step]) -> Fold:
         if ok:
             if place == "token":
                 _grant(state, event)
-            elif rank in (5, 6):
+            elif rank >= _BROWSER:
                 state.browser = event
                 state.regranted = 0
         elif not (place in _DISCOVERY and tally.ok and event.status not in GATEWAY) and not _harmless(place, event):
@@ -213,7 +214,7 @@ def _mcp_good(state: Fold, index: int, event: Event) -> None:
 
 def _mcp_bad(state: Fold, index: int, event: Event) -> None:
     status, method = event.status, event.method
-    entitled = state.granted is not None or state.served > 0
+    entitled = state.granted is not None or state.served > 0 or any(kind == "session" for kind, _ in event.keys)
     if method == "POST":
         state.posts += 1
         state.lost += status in _UNKNOWN_SESSION
@@ -245,6 +246,8 @@ def _healed(refusal: Refusal, rank: int, ok: bool, spoke: bool, state: Fold) -> 
     if own == BEYOND:
         if rank == BEYOND:
             return ok or (status in REDIRECTS and spoke)
+        if status == 403 and state.served and rank >= _BROWSER:
+            return True  # step-up: the token is good, and the user is asked for more
         # a server may serve some requests to anybody and ask for a token later: then the 401 opens the flow
         return status == 401 and state.granted is None and rank > MCP
     if status in _HARD:

@@ -53,6 +53,12 @@ def _missing_variant(view: View) -> bool:
     return bool(view.state.ok("resource_metadata") and view.state.bad("resource_metadata"))
 
 
+def _names_session(view: View) -> bool:
+    """The refused request named a session, and no request of the attempt opened it: it is of an earlier connection."""
+    event = view.verdict.event
+    return event is not None and not view.state.served and any(kind == "session" for kind, _ in event.keys)
+
+
 def _page_shown(view: View) -> bool:
     """The last the browser got is a page."""
     event = view.state.browser
@@ -114,6 +120,7 @@ NAMED: Final[dict[str, Callable[[View], bool]]] = {
     "kept-method": _kept_method,
     "left-by-redirect": _left_by_redirect,
     "missing-variant": _missing_variant,
+    "names-session": _names_session,
     "nothing-answered": _nothing_answered,
     "old-token": _old_token,
     "page-shown": _page_shown,

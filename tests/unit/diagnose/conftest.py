@@ -26,7 +26,12 @@ def judged(catalogue: Catalogue) -> Judged:
     """`judged("claude", "post:401 …")`; `after` is how many seconds after the last request it is judged, None at the end of the input."""
 
     def run(
-        client: str, trail: str, after: float | None = None, deaf: frozenset[str] = frozenset(), group: str = "", previous: str | None = None
+        client: str,
+        trail: str,
+        after: float | None = None,
+        deaf: frozenset[str] = frozenset(),
+        group: str = "",
+        previous: str | None = None,
     ) -> Attempt:
         attempt = Attempt("one", read_trail(trail, client=client or None), group=group, previous=previous)
         last = max((step.event.at for step in attempt.steps), default=0.0)

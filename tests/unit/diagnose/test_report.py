@@ -119,15 +119,8 @@ def test_without_requests_nothing_is_decided(catalogue):
 
 def test_the_document_has_its_parts_in_order(judged, catalogue):
     text = report(judged("claude", TOKEN), catalogue, {("example", 1): "POST /mcp 401", ("example", 8): "POST /oauth/token 200"})
-    titles = [
-        "# Connection attempt one",
-        "## Confirmed working",
-        "## What happened",
-        "## Diagnosis",
-        "## The ten usual suspects",
-        "## Next steps",
-        "## Evidence",
-    ]
+    parts = ["Confirmed working", "What happened", "Diagnosis", "The ten usual suspects", "Next steps", "Evidence"]
+    titles = ["# Connection attempt one", *(f"## {part}" for part in parts)]
     assert [text.index(title) for title in titles] == sorted(text.index(title) for title in titles)
     assert "### Most likely: token-unused (75%)" in text
     assert "- token: answered 200, 0.4 s after the stage before" in text

@@ -79,10 +79,7 @@ HOLDS = [
     ({"method": ["POST"], "path": ["/mcp"]}, "post:404"),
     ({"bearer": True, "proxy_answered": True}, "post:404[bearer=yes,upstream=-]"),
     ({"proxy_answered": False}, "post:404[upstream=10.0.0.1:80]"),
-    (
-        {"fact": {"cause": ["unknown", "host"]}, "any_fact": {"mcp_method": ["tools"]}},
-        "post:403[cause=host-rejected] post:404[mcp_method=tools/list]",
-    ),
+    ({"fact": {"cause": ["other", "host"]}, "any_fact": {"mcp_method": ["tools"]}}, "post:403[cause=host-rejected] post:404[mcp_method=tools/list]"),
     ({"at_least": {"requests": 2}, "at_most": {"tokens": 0}}, "post:404 post:404"),
     ({"any": [{"status": [500]}, {"status": [404]}], "none": [{"status": [403]}]}, "post:404"),
     ({"is": ["nothing-answered"], "status": [404, "5xx"]}, "post:404"),

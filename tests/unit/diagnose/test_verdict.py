@@ -90,6 +90,8 @@ BAD = [
     ("", f"{TOKEN} post:404", "failed", "session", "endpoint-not-found"),
     ("", f"{TOKEN} post:400", "failed", "session", "protocol-version-rejected"),
     ("", f"{TOKEN} post:200 post:404 get:404 post:404 delete:404", "failed", "session", "session-lost"),
+    ("claude", "post:400[key=session] get:400 delete:400", "failed", "session", "session-lost"),
+    ("", f"{TOKEN} post:200 post:403", "failed", "session", "scope-insufficient"),
     ("", "post:200 post:202 post:200 +900 post:404*2", "failed", "session", "session-lost"),
     ("", f"{TOKEN} post:200 post:202 get:406", "failed", "session", "not-acceptable"),
     ("", f"{TOKEN} post:200 post:202 get:499", "failed", "session", "stream-broken"),
