@@ -1,11 +1,13 @@
-"""The ledger of attempts: events go into the window, chains come out of it and become attempts that are judged and closed.
+"""The ledger of attempts: events go into the window, fragments come out of it and become attempts that are judged and closed.
 
-Part of the engine, and pure like it: knows the window, the judge and the times they ask for, but no bytes and no sources.
+Part of the engine, and pure like it: knows the window, the judge and the times they ask for, but no bytes and no sources. An
+open fragment is looked at again when its time comes, not at every event: that keeps the cost of an event flat however many are open.
 """
 
 from __future__ import annotations
 
 import hashlib
+import heapq
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 
@@ -22,7 +24,8 @@ from connwatch.rules.catalogue import Catalogue
 __all__ = ["Ledger"]
 
 _LINGER = 60.0  # seconds after the last event during which a decided attempt may still grow
-_STRAY = 4  # members: a longer chain is nobody's stray
+_REMEMBERED = 200  # steps kept of one attempt
+_STRAY = 4  # members: a longer fragment is nobody's stray
 _PROGRESS = frozenset({"resource+", "server+", "register+", "authorize+", "token+", "mcp+", "accepted", "stream+", "decision+"})
 
 
@@ -30,24 +33,29 @@ _PROGRESS = frozenset({"resource+", "server+", "register+", "authorize+", "token
 class _Told:
     """What was last said of an attempt."""
 
-    attempt: Attempt
+    name: str
     steps: int = 0
     verdict: tuple[str, str | None, str] = ("", None, "")
 
 
 @dataclass(slots=True)
 class Ledger:
-    """Open attempts and their window. `evicted` counts attempts closed early because there were more than `max_open`."""
+    """Open attempts and their window. `evicted` counts attempts closed early because there were more than `max_open`.
+
+    `live` says whether somebody watches: then open attempts are judged and told as they grow, else only when they close.
+    """
 
     catalogue: Catalogue
     tables: Tables
     max_open: int = 10_000
+    live: bool = False
     evicted: int = 0
     _window: Window = field(init=False)
     _sweeps: Sweeps = field(default_factory=Sweeps)
     _ended: list[Sweep] = field(default_factory=list)  # over, but not told yet: strays may still join them
     _told: dict[int, _Told] = field(default_factory=dict)
-    _due: dict[int, float] = field(default_factory=dict)
+    _watch: dict[int, float] = field(default_factory=dict)  # fragment -> when it is looked at again
+    _agenda: list[tuple[float, int]] = field(default_factory=list)  # the same as a heap; entries that were moved are stale
 
     def __post_init__(self) -> None:
         self._window = Window(self.tables)
@@ -55,118 +63,136 @@ class Ledger:
     def take(self, events: Iterable[Event]) -> list[Change]:
         """Take events in order of time."""
         changes: list[Change] = []
+        window = self._window
         for event in events:
-            due = self._window.due()
+            due = window.due()
             if due is not None and event.started_at > due:
-                changes += self._settle(due, due - LOOKAHEAD if due < self._window.newest + QUIET else due)
+                changes += self._settle(due)
             if event.noise:
                 ended = self._sweeps.add(event)
                 if ended is not None:
                     self._ended.append(ended)
                 continue
-            if self._window.is_full():
-                changes += self._settle(event.at, self._window.newest - LOOKAHEAD / 4)
-            self._window.add(event)
+            if window.is_full():
+                changes += self._settle(window.newest, window.newest - LOOKAHEAD)
+            window.add(event)
         return changes
 
-    def advance(self, now: float | None) -> list[Change]:
-        """Decide and close what is due by `now`; None: at the end of the input."""
+    def advance(self, now: float) -> list[Change]:
+        """Decide and close what is due by `now`."""
         changes: list[Change] = []
-        if now is not None:
-            self._ended += self._sweeps.over(now)
-            due = self._window.due()
-            if due is not None and due <= now:
-                changes += self._settle(due, due - LOOKAHEAD if due < self._window.newest + QUIET else due)
-            if due is None:
-                changes += self._sweep_out(now)
-            changes += self._close(now)
+        self._ended += self._sweeps.over(now)
+        due = self._window.due()
+        if due is not None and due <= now:
+            changes += self._settle(due)
+        elif due is None:
+            changes += self._sweep_out(now)
+        if self.live:
+            changes += self._tell_all(now)
+        self._put_on_agenda()
+        while self._agenda and self._agenda[0][0] <= now:
+            when, key = heapq.heappop(self._agenda)
+            if self._watch.get(key) == when:
+                changes += self._look_at(key, when)
         return changes
 
     def finish(self) -> list[Change]:
         """End of the input: everything is decided and closed."""
-        changes: list[Change] = []
         self._ended += self._sweeps.over(float("inf"))
-        changes += self._settle(float("inf"), float("inf"))
-        for chain in self._window.close(lambda _: True):
-            changes += self._end(chain, None)
+        changes = self._settle(float("inf"))
+        for fragment in list(self._window.all_open()):
+            changes += self._end(fragment, None)
         return changes
 
     def touch(self, event: Event) -> None:
-        """An event that was taken before has grown: nothing to do while it waits, and chains are judged anew when they are settled."""
+        """An event that was taken before has grown."""
+        if not event.noise:
+            self._window.touch(event)
 
     def due(self) -> float | None:
         """The next instant at which silence alone changes something."""
-        dues = [d for d in (self._window.due(), min(self._due.values(), default=None)) if d is not None]
+        dues = [d for d in (self._window.due(), self._agenda[0][0] if self._agenda else None) if d is not None]
         return min(dues, default=None)
 
     def open_attempts(self, now: float) -> list[Attempt]:
         """The open attempts as they stand, judged at `now`."""
-        out = []
-        for chain in self._window.chains:
-            told = self._told.get(id(chain))
-            attempt = self._attempt(chain, told.attempt if told is not None else None)
-            attempt.open = True
-            judge(attempt, self.catalogue, now=now)
-            out.append(attempt)
-        return out
+        return [self._judged(fragment, now) for fragment in self._window.all_open()]
 
-    # inside
+    # settling
 
-    def _settle(self, now: float, until: float) -> list[Change]:
-        changes: list[Change] = []
-        known = {id(chain) for chain in self._window.chains}
-        decided = self._window.settle(until)
-        swept = self._absorb(decided)
-        changes += self._sweep_out(until)
-        for chain in decided:
-            if id(chain) not in swept:
-                changes += self._tell(chain, now)
-        alive = {id(chain) for chain in self._window.chains}
-        for gone in known - alive:
-            self._told.pop(gone, None)
-            self._due.pop(gone, None)
-        if len(self._window.chains) > self.max_open:
-            surplus = sorted(self._window.chains, key=lambda chain: chain.end)[: len(self._window.chains) - self.max_open]
-            chosen = {id(chain) for chain in surplus}
-            for chain in self._window.close(lambda chain: id(chain) in chosen):
+    def _settle(self, now: float, until: float | None = None) -> list[Change]:
+        """Settle the window at `now`; what ended after `until` stays fresh (None: nothing does)."""
+        window = self._window
+        if until is None:
+            until = now if now < window.newest + QUIET else float("inf")
+        fresh = list(window.fresh.values())
+        window.settle(until)
+        if self._ended:
+            self._absorb(fresh)
+        changes = self._sweep_out(until)
+        self._put_on_agenda()
+        surplus = len(window.lanes) - self.max_open
+        if surplus > 0:
+            for fragment in sorted(window.all_open(), key=lambda f: f.end)[:surplus]:
                 self.evicted += 1
-                changes += self._end(chain, now, evicted=True)
+                changes += self._end(fragment, now, evicted=True)
         return changes
 
-    def _tell(self, chain: Fragment, now: float) -> list[Change]:
-        told = self._told.get(id(chain))
-        attempt = self._attempt(chain, told.attempt if told is not None else None)
-        attempt.open = True
-        judge(attempt, self.catalogue, now=now if now != float("inf") else chain.end)
+    def _put_on_agenda(self) -> None:
+        window = self._window
+        for key in window.gone:
+            self._told.pop(key, None)
+            self._watch.pop(key, None)
+        window.gone.clear()
+        for key, fragment in window.changed.items():
+            when = fragment.end + _LINGER
+            self._watch[key] = when
+            heapq.heappush(self._agenda, (when, key))
+        if not self.live:
+            window.changed.clear()
+
+    def _look_at(self, key: int, now: float) -> list[Change]:
+        """The time of a fragment has come: close it, or wait for the next instant at which its verdict may change."""
+        fragment = self._window.lanes.live.get(key)
+        if fragment is None or key in self._window.fresh:
+            return []
+        due = deadline(self._attempt(fragment), self.catalogue)
+        if due is not None and due > now:
+            self._watch[key] = due
+            heapq.heappush(self._agenda, (due, key))
+            return []
+        return self._end(fragment, now)
+
+    # telling
+
+    def _tell_all(self, now: float) -> list[Change]:
+        changes: list[Change] = []
+        for fragment in self._window.changed.values():
+            changes += self._tell(fragment, now)
+        self._window.changed.clear()
+        return changes
+
+    def _tell(self, fragment: Fragment, now: float) -> list[Change]:
+        told = self._told.get(id(fragment))
+        attempt = self._judged(fragment, now)
         changes: list[Change] = []
         if told is None:
-            told = self._told[id(chain)] = _Told(attempt)
+            told = self._told[id(fragment)] = _Told(attempt.id)
             changes.append(Opened(attempt.started_at, attempt))
-        told.attempt = attempt
         changes += [Reached(step.event.at, attempt, step) for step in attempt.steps[told.steps :]]
         told.steps = len(attempt.steps)
-        verdict = _verdict(attempt)
+        verdict = attempt.outcome.value, attempt.stuck_at, attempt.diagnoses[0].code if attempt.diagnoses else ""
         if verdict != told.verdict:
             told.verdict = verdict
             changes.append(Updated(attempt.ended_at, attempt))
-        due = deadline(attempt, self.catalogue)
-        self._due[id(chain)] = max(due if due is not None else 0.0, attempt.ended_at + _LINGER)
         return changes
 
-    def _close(self, now: float) -> list[Change]:
-        changes: list[Change] = []
-        due = {key for key, when in self._due.items() if when <= now}
-        if due:
-            for chain in self._window.close(lambda chain: id(chain) in due):
-                changes += self._end(chain, self._due[id(chain)])
-        return changes
-
-    def _end(self, chain: Fragment, now: float | None, *, evicted: bool = False) -> list[Change]:
-        told = self._told.pop(id(chain), None)
-        self._due.pop(id(chain), None)
-        attempt = self._attempt(chain, told.attempt if told is not None else None)
-        self._judge(chain, attempt, now)
-        attempt.open = False
+    def _end(self, fragment: Fragment, now: float | None, *, evicted: bool = False) -> list[Change]:
+        told = self._told.pop(id(fragment), None)
+        self._watch.pop(id(fragment), None)
+        attempt = self._attempt(fragment)
+        self._judge(fragment, attempt, now)
+        self._window.close(fragment)
         at = now if now is not None else attempt.ended_at
         changes: list[Change] = []
         if told is None:
@@ -175,14 +201,22 @@ class Ledger:
         changes.append(Evicted(at, attempt) if evicted else Closed(at, attempt))
         return changes
 
-    def _judge(self, chain: Fragment, attempt: Attempt, now: float | None) -> None:
+    # judging
+
+    def _judged(self, fragment: Fragment, now: float) -> Attempt:
+        attempt = self._attempt(fragment)
+        attempt.open = True
+        judge(attempt, self.catalogue, now=max(now, fragment.end))
+        return attempt
+
+    def _judge(self, fragment: Fragment, attempt: Attempt, now: float | None) -> None:
         """Judge an attempt; one of an ambiguous group by what became of the group: its own steps and those that somebody's must be."""
-        whole = self._whole(chain)
+        whole = _whole(fragment)
         if len(whole) == 1:
             judge(attempt, self.catalogue, now=now)
             return
         own = attempt.steps
-        steps = [Step(member.event, member.link if piece is chain else "ambiguous") for piece in whole for member in piece.members]
+        steps = [Step(member.event, member.link if piece is fragment else "ambiguous") for piece in whole for member in piece.members]
         attempt.steps = sorted(steps, key=lambda step: (step.event.started_at, step.event.at, step.event.serial))
         attempt.group = f"group-{_name(attempt.steps)}"
         judge(attempt, self.catalogue, now=now)
@@ -190,32 +224,29 @@ class Ledger:
         attempt.started_at = min(step.event.started_at for step in own)
         attempt.ended_at = max(step.event.at for step in own)
 
-    def _whole(self, chain: Fragment) -> list[Fragment]:
-        """The pieces before and after this one that counting puts together."""
-        before = {id(one.guess): one for one in self._window.pieces if one.guess is not None}
-        whole = [chain]
-        while (earlier := before.get(id(whole[0]))) is not None and earlier not in whole:
-            whole.insert(0, earlier)
-        while (later := whole[-1].guess) is not None and later not in whole:
-            whole.append(later)
-        return whole
+    def _attempt(self, fragment: Fragment) -> Attempt:
+        members = fragment.members
+        if len(members) > _REMEMBERED:
+            members = [*members[: _REMEMBERED // 2], *members[-_REMEMBERED // 2 :]]
+        steps = [Step(member.event, member.link) for member in members]
+        told = self._told.get(id(fragment))
+        return Attempt(told.name if told is not None else _name(steps), steps)
 
-    def _absorb(self, chains: list[Fragment]) -> set[int]:
-        """Short chains that went nowhere, in the middle of a sweep and from its addresses, are part of it."""
-        taken: set[int] = set()
-        if not self._ended:
-            return taken
-        for chain in chains:
-            if len(chain.members) > _STRAY or chain.sessions or any(m.kind in _PROGRESS for m in chain.members):
+    # noise
+
+    def _absorb(self, fragments: list[Fragment]) -> None:
+        """Short fragments that went nowhere, in the middle of a sweep and from its addresses, are part of it."""
+        for fragment in fragments:
+            if id(fragment) not in self._window.lanes.live or len(fragment.members) > _STRAY or fragment.sessions:
                 continue
-            homes = [next((s for s in self._ended if s.covers(m.event)), None) for m in chain.members]
+            if any(m.kind in _PROGRESS for m in fragment.members):
+                continue
+            homes = [next((s for s in self._ended if s.covers(m.event)), None) for m in fragment.members]
             if all(home is not None for home in homes):
-                taken.add(id(chain))
-                for home, member in zip(homes, chain.members, strict=True):
+                for home, member in zip(homes, fragment.members, strict=True):
                     if home is not None:
                         home.add(member.event)
-        self._window.close(lambda chain: id(chain) in taken)
-        return taken
+                self._window.close(fragment)
 
     def _sweep_out(self, until: float) -> list[Change]:
         over = [sweep for sweep in self._ended if sweep.end <= until]
@@ -229,21 +260,20 @@ class Ledger:
         judge(attempt, self.catalogue, now=None)
         return [Closed(sweep.end, attempt)]
 
-    @staticmethod
-    def _attempt(chain: Fragment, known: Attempt | None) -> Attempt:
-        steps = [Step(member.event, member.link) for member in chain.members]
-        if known is not None:
-            return Attempt(known.id, steps)
-        return Attempt(_name(steps), steps)
+
+def _whole(fragment: Fragment) -> list[Fragment]:
+    """The pieces before and after this one that counting puts together."""
+    whole = [fragment]
+    while (earlier := whole[0].guessed_by) is not None and earlier not in whole:
+        whole.insert(0, earlier)
+    while (later := whole[-1].guess) is not None and later not in whole:
+        whole.append(later)
+    return whole
 
 
 def _name(steps: list[Step]) -> str:
     """A short name that follows from where the first event stands in its log, so that a replay gives the same one."""
     first = steps[0].event
     place = first.evidence[0]
-    text = f"{place.source}\0{place.line}\0{first.started_at:.6f}\0{first.path}"
+    text = f"{place.source}\\0{place.line}\\0{first.started_at:.6f}\\0{first.path}"
     return hashlib.blake2b(text.encode("utf-8", "replace"), digest_size=5).hexdigest()
-
-
-def _verdict(attempt: Attempt) -> tuple[str, str | None, str]:
-    return attempt.outcome.value, attempt.stuck_at, attempt.diagnoses[0].code if attempt.diagnoses else ""

@@ -98,7 +98,7 @@ class Engine:
         self._sources: dict[str, _Source] = {}
         self._order: Reorder[Request | Detail | Trouble] = Reorder()
         self._joiner = Joiner(self._classify, self._grown)
-        self._ledger = Ledger(catalogue, Tables.of(catalogue.order), max_open=self.options.max_open)
+        self._ledger = Ledger(catalogue, Tables.of(catalogue.order), max_open=self.options.max_open, live=self.options.live)
         self._watermark = _NEVER
         self._events = 0
         self._closed = Stats()
@@ -200,7 +200,8 @@ class Engine:
             late = SLACK if isinstance(record, Request) and record.role == "proxy" else 0.0
             self._joiner.push(row.at - late, row.source, record)
         changes = self._ledger.take(self._joiner.release(until))
-        changes += self._ledger.advance(until if until != float("inf") else None)
+        if until != float("inf"):
+            changes += self._ledger.advance(until)
         return self._count(changes)
 
     def _classify(self, request: Request, at: float) -> Event | None:

@@ -26,7 +26,7 @@ class Member:
     link: Link
 
 
-@dataclass(slots=True)
+@dataclass(slots=True, eq=False)
 class Fragment:
     """Events of one client in order of start. `start` and `end` are seconds since the epoch."""
 
@@ -43,6 +43,7 @@ class Fragment:
     tokens: set[str] = field(default_factory=set)  # prefixes of bearer tokens: they tell users apart, not attempts
     hosts: set[str] = field(default_factory=set)
     guess: Fragment | None = None  # what continues this, where something does but which of several cannot be told
+    guessed_by: Fragment | None = None  # the other direction
 
     @classmethod
     def of(cls, event: Event) -> Fragment:
@@ -72,6 +73,20 @@ class Fragment:
         self.members.append(Member(event, kind, link))
         self._notice(event, leg_of(kind))
 
+    def keep_order(self) -> None:
+        """Bring the members back into order of start where the last one was added out of order."""
+        members = self.members
+        if len(members) > 1 and members[-2].event.started_at > members[-1].event.started_at:
+            members.sort(key=_place)
+
+    def notice_keys(self, event: Event) -> None:
+        """An event that is a member has learnt new keys."""
+        for kind, value in event.keys:
+            if kind == "session":
+                self.sessions.add(value)
+            elif kind == "token8":
+                self.tokens.add(value)
+
     def _notice(self, event: Event, leg: str) -> None:
         if event.started_at < self.start:
             self.start = event.started_at
@@ -97,11 +112,8 @@ class Fragment:
             self.families.add(event.client)
         if event.hint is not None:
             self.families.add(event.hint)
-        for kind, value in event.keys:
-            if kind == "session":
-                self.sessions.add(value)
-            elif kind == "token8":
-                self.tokens.add(value)
+        if event.keys:
+            self.notice_keys(event)
         if event.host:
             self.hosts.add(event.host)
 
@@ -111,7 +123,7 @@ class Fragment:
         first = other.members[0]
         first.link = weaker(first.link, link)
         self.members.extend(m for m in other.members if id(m) not in mine)
-        self.members.sort(key=lambda m: (m.event.started_at, m.event.at, m.event.serial))
+        self.members.sort(key=_place)
         self.start = min(self.start, other.start)
         self.end = max(self.end, other.end)
         for leg, agent in other.agents.items():
@@ -130,6 +142,10 @@ class Fragment:
         self.sessions |= other.sessions
         self.tokens |= other.tokens
         self.hosts |= other.hosts
+
+
+def _place(member: Member) -> tuple[float, float, tuple[int, int]]:
+    return member.event.started_at, member.event.at, member.event.serial
 
 
 _STRENGTH: dict[Link, int] = {"exact": 2, "inferred": 1, "ambiguous": 0}

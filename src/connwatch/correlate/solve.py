@@ -30,12 +30,12 @@ _MAX_CANDIDATES = 24  # predecessors considered for a fragment, the most believa
 _INFERRED = 0.85  # links surer than this are "inferred", others "ambiguous"
 
 
-def solve(fragments: list[Fragment], tables: Tables) -> list[Fragment]:
-    """Merge fragments into groups; returns them ordered by start. Links say how sure they are."""
+def solve(fragments: list[Fragment], tables: Tables) -> tuple[list[Fragment], Habits]:
+    """Merge fragments into groups; gives them ordered by start, and what was learnt of the log. Links say how sure they are."""
     fragments = sorted(fragments, key=_order)
-    if len(fragments) < 2:
-        return fragments
     habits = Habits.of(fragments, tables)
+    if len(fragments) < 2:
+        return fragments, habits
     for pauses in (False, True):
         for threshold in _ROUNDS:
             while taken := _round(fragments, Scorer(tables, habits), threshold, pauses=pauses):
@@ -43,7 +43,7 @@ def solve(fragments: list[Fragment], tables: Tables) -> list[Fragment]:
                 habits.relearn(fragments, tables, len(fragments))
     fragments = gather(fragments, Scorer(tables, habits))
     settle_by_counting(fragments, Scorer(tables, habits))
-    return fragments
+    return fragments, habits
 
 
 def settle_by_counting(fragments: Sequence[Fragment], scorer: Scorer) -> None:
@@ -54,12 +54,16 @@ def settle_by_counting(fragments: Sequence[Fragment], scorer: Scorer) -> None:
     """
     edges = _edges(fragments, scorer)
     matching = _uncross(best_matching(edges), edges, fragments)
+    for fragment in fragments:
+        fragment.guess = fragment.guessed_by = None
     somebody: dict[int, float] = {}
     for (left, _), p in posteriors(edges).items():
         somebody[left] = somebody.get(left, 0.0) + p
     for index, fragment in enumerate(fragments):
         right = matching.get(index)
         fragment.guess = fragments[right] if right is not None and somebody.get(index, 0.0) >= _COUNTED else None
+        if fragment.guess is not None:
+            fragment.guess.guessed_by = fragment
 
 
 def _order(fragment: Fragment) -> tuple[float, float, tuple[int, int]]:

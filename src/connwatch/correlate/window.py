@@ -1,96 +1,234 @@
-"""The window of traffic that is still being decided, and the chains that are still open.
+"""The window of traffic that is still being decided, and the fragments that are open.
 
-Events wait until enough of what follows is known; then the window is settled: events are tied to each other and to the open
-chains, and what is older than a little lookahead is believed for good. When to settle depends on the events and their
-times alone, so that small steps of the clock and one jump decide the same.
+Theory of operation. An event joins an open fragment at once where that is beyond doubt: by an exact key, or because exactly one open
+fragment of the same speaker can go on with it (only once this log has shown that its clients keep their addresses). Everything else
+begins a fragment of its own, which stays *fresh* until the window is settled: then fresh fragments are tied to what is open, jointly
+where few compete, one by one and bounded where very many do. When to settle depends on the events and their times alone,
+so that small steps of the clock and one jump decide the same.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 
-from connwatch.correlate.exact import fragments_of
-from connwatch.correlate.fragment import Fragment, Member
+from connwatch.correlate.busy import Busy
+from connwatch.correlate.exact import ClientIds
+from connwatch.correlate.fragment import Fragment
+from connwatch.correlate.kinds import KINDS, kind_of
+from connwatch.correlate.lanes import Lanes, lane_of
+from connwatch.correlate.learn import Habits
 from connwatch.correlate.solve import solve
 from connwatch.correlate.tables import Tables
-from connwatch.model.event import Event
+from connwatch.model.event import Event, Link, Stage
 
-__all__ = ["QUIET", "Window"]
+__all__ = ["LOOKAHEAD", "QUIET", "Window"]
 
 QUIET = 45.0  # seconds without an event after which everything that waits is decided
-PATIENCE = 180.0  # seconds that an event waits at most
-LOOKAHEAD = 20.0  # seconds of what follows that a decision may use, where the window is busy
-_FULL = 400  # events that may wait
-_REMEMBERED = 200  # members kept of one chain
+PATIENCE = 180.0  # seconds that a fragment stays fresh at most
+LOOKAHEAD = 5.0  # seconds of what follows that a decision may use, where the window is busy
+_FULL = 400  # events between two settlements
+_JOINT = 260  # fragments that are assigned jointly; more are assigned one by one
+_TELLING = 20  # fragments from which a settlement teaches the habits of the log
+_THINKABLE = 0.02  # P(next | before) under which a predecessor is not looked for
+_STICKY = 0.96  # P(same address | next step) above which a speaker's address is believed
+_PAGE_AFTER = 5.0  # seconds: a page with a transaction of its own follows its authorization request within this time
+_ONE_SPEAKER = 30.0  # seconds: a pause after which even the same speaker may be somebody else
+
+Key = tuple[str, str]
 
 
 @dataclass(slots=True)
 class Window:
-    """`chains` are decided and open; `waiting` are events not yet decided, in order of time."""
+    """Holds the open fragments. `fresh` are those whose beginning is not decided yet."""
 
     tables: Tables
-    chains: list[Fragment] = field(default_factory=list)
-    waiting: list[Event] = field(default_factory=list)
-    pieces: list[Fragment] = field(default_factory=list)  # the groups of the last settlement, for counting
+    lanes: Lanes = field(default_factory=Lanes)
+    fresh: dict[int, Fragment] = field(default_factory=dict)
+    changed: dict[int, Fragment] = field(default_factory=dict)  # grew since this was last asked
+    gone: set[int] = field(default_factory=set)  # merged into another since this was last asked
     newest: float = float("-inf")
+    _since: int = 0
+    _owner: dict[Key, Fragment] = field(default_factory=dict)
+    _ids: ClientIds = field(default_factory=ClientIds)
+    _opened: dict[tuple[str | None, str | None, str | None], tuple[float, Fragment]] = field(default_factory=dict)
+    _habits: Habits | None = None
+    _natural: dict[tuple[str, str], bool] = field(default_factory=dict)
+
+    # events
 
     def add(self, event: Event) -> None:
         """Take an event; events come in order of time."""
-        self.waiting.append(event)
-        self.newest = max(self.newest, event.at)
+        kind = kind_of(event)
+        keys = list(self._ids.exact_keys(event)) if event.keys else []
+        home = self._by_key(keys) or self._by_page(event, kind) or self._by_speaker(event, kind)
+        if home is None:
+            home = Fragment.of(event)
+            self.fresh[id(home)] = home
+            self.lanes.open(home)
+        else:
+            home.add(event, "exact" if keys else "inferred")
+            home.keep_order()
+            self.lanes.grew(home, event)
+        if kind == "authorize+":
+            self._opened[lane_of(event)] = (event.at, home)
+        for key in keys:
+            home = self._own(key, home)
+        self.changed[id(home)] = home
+        self._since += 1
+        if event.at > self.newest:
+            self.newest = event.at
+
+    def touch(self, event: Event) -> None:
+        """An event that was taken before has learnt new keys."""
+        home = next((f for f in self.lanes.speaking(lane_of(event)).values() if any(m.event is event for m in f.members)), None)
+        if home is None:
+            return
+        home.notice_keys(event)
+        for key in self._ids.exact_keys(event):
+            home = self._own(key, home)
+        self.changed[id(home)] = home
+
+    def close(self, fragment: Fragment) -> None:
+        """Forget a fragment: it is an attempt that ended."""
+        self.lanes.close(fragment)
+        self.fresh.pop(id(fragment), None)
+        self.changed.pop(id(fragment), None)
+        fragment.guessed_by = None  # one step back is enough; a longer chain would keep what ended long ago
+        for member in fragment.members:
+            for key in member.event.keys:
+                if self._owner.get(key) is fragment:
+                    del self._owner[key]
+
+    # settling
 
     def is_full(self) -> bool:
         """Whether the window must be settled before another event comes."""
-        return len(self.waiting) >= _FULL
+        return self._since >= _FULL
 
     def due(self) -> float | None:
         """When the window must be settled if nothing more comes: an instant of event time, or None."""
-        if not self.waiting:
+        if not self.fresh:
             return None
-        return min(self.newest + QUIET, self.waiting[0].at + PATIENCE)
+        return min(self.newest + QUIET, next(iter(self.fresh.values())).start + PATIENCE)
 
-    def settle(self, until: float) -> list[Fragment]:
-        """Decide what waits; members later than `until` stay undecided. Returns the chains that changed, oldest first."""
-        before = {id(chain): len(chain.members) for chain in self.chains}
-        groups = solve(fragments_of(self.chains, sorted(self.waiting, key=_start)), self.tables)
-        self.pieces = groups
-        waiting: list[Event] = []
-        self.chains = []
-        changed: list[Fragment] = []
+    def settle(self, until: float) -> None:
+        """Decide what is fresh and ended by `until`."""
+        self._since = 0
+        ready = [f for f in self.fresh.values() if f.end <= until]
+        if not ready:
+            return
+        nodes = self._neighbourhood(ready)
+        if len(nodes) <= _JOINT:
+            self._jointly(nodes)
+        else:
+            Busy(self.tables, self._habits or Habits.of(nodes, self.tables), self.lanes, self._merge).link(ready)
+        for fragment in ready:
+            self.fresh.pop(id(fragment), None)
+
+    def _jointly(self, nodes: list[Fragment]) -> None:
+        """Assign all of `nodes` at once; the solver merges them, so they leave the indexes meanwhile."""
+        for node in nodes:
+            self.lanes.close(node)
+        before = {id(node): len(node.members) for node in nodes}
+        groups, habits = solve(nodes, self.tables)
+        if len(nodes) > _TELLING or self._habits is None:
+            self._habits = habits
         for group in groups:
-            later = [m.event for m in group.members if m.event.at > until]
-            if later:
-                waiting.extend(later)
-                group = rebuilt([m for m in group.members if m.event.at <= until])
-                if not group.members:
-                    continue
-            if len(group.members) > _REMEMBERED:
-                group = rebuilt([*group.members[: _REMEMBERED // 2], *group.members[-_REMEMBERED // 2 :]])
-            self.chains.append(group)
-            if before.get(id(group)) != len(group.members):
-                changed.append(group)
-        self.waiting = sorted(waiting, key=lambda event: (event.at, event.serial))
-        return changed
+            self.lanes.open(group)
+            if before.pop(id(group)) != len(group.members):
+                self.changed[id(group)] = group
+                for member in group.members:
+                    for key in self._ids.exact_keys(member.event):
+                        self._owner[key] = group
+        for merged in before:
+            self.fresh.pop(merged, None)
+            self.changed.pop(merged, None)
+            self.gone.add(merged)
 
-    def close(self, finished: Callable[[Fragment], bool]) -> list[Fragment]:
-        """Take out the chains that are finished."""
-        out = [chain for chain in self.chains if finished(chain)]
-        if out:
-            gone = {id(chain) for chain in out}
-            self.chains = [chain for chain in self.chains if id(chain) not in gone]
-        return out
+    def _neighbourhood(self, ready: list[Fragment]) -> list[Fragment]:
+        """The fresh fragments, and the open ones that they could continue, join or be continued by."""
+        nodes = {id(f): f for f in ready}
+        for fragment in ready:
+            for other in self._candidates(fragment):
+                nodes[id(other)] = other
+            if len(nodes) > 4 * _JOINT:
+                break
+        return list(nodes.values())
 
+    def _candidates(self, fragment: Fragment) -> Iterator[Fragment]:
+        hosts = {None, *fragment.hosts}
+        for kind in KINDS:
+            if self.tables.p_next(kind, fragment.head.kind) > _THINKABLE:
+                for host in hosts:
+                    yield from self.lanes.last_did(kind, host)
+        yield from self.lanes.speaking(lane_of(fragment.head.event)).values()
 
-def rebuilt(members: list[Member]) -> Fragment:
-    """A fragment of these members alone, its features gathered anew."""
-    if not members:
-        return Fragment([], 0.0, 0.0)
-    fragment = Fragment([], members[0].event.started_at, members[0].event.at)
-    for member in members:
-        fragment.add(member.event, member.link)
-    return fragment
+    # who owns what
 
+    def _by_key(self, keys: list[Key]) -> Fragment | None:
+        for key in keys:
+            home = self._owner.get(key)
+            if home is not None:
+                return home
+        return None
 
-def _start(event: Event) -> tuple[float, float, tuple[int, int]]:
-    return (event.started_at, event.at, event.serial)
+    def _by_page(self, event: Event, kind: str) -> Fragment | None:
+        """A consent page with a transaction of its own belongs to the authorization request that this browser made just before."""
+        if kind != "page" or event.stage is not Stage.CONSENT:
+            return None
+        opened = self._opened.pop(lane_of(event), None)
+        if opened is None or event.started_at - opened[0] > _PAGE_AFTER or id(opened[1]) not in self.lanes.live:
+            return None
+        return opened[1]
+
+    def _by_speaker(self, event: Event, kind: str) -> Fragment | None:
+        habits = self._habits
+        if habits is None or habits.same_address["own"] < _STICKY or self.tables.log_begin(kind) > -2.0:
+            return None
+        found = None
+        for fragment in self.lanes.speaking(lane_of(event)).values():
+            gap = event.started_at - fragment.end
+            if gap > _ONE_SPEAKER or not self._goes_on(fragment.tail.kind, kind):
+                continue
+            if found is not None:
+                return None
+            found = fragment
+        if found is None or (found.sessions and any(k == "session" and v not in found.sessions for k, v in event.keys)):
+            return None
+        return found
+
+    def _goes_on(self, before: str, after: str) -> bool:
+        known = self._natural.get((before, after))
+        if known is None:
+            known = self._natural[before, after] = self.tables.p_next(before, after) > self.tables.p_end(before) * 0.6
+        return known
+
+    def _own(self, key: Key, fragment: Fragment) -> Fragment:
+        other = self._owner.get(key)
+        if other is not None and other is not fragment and id(other) in self.lanes.live:
+            first, second = (other, fragment) if other.start <= fragment.start else (fragment, other)
+            self._merge(first, second, "exact")
+            fragment = first
+        self._owner[key] = fragment
+        return fragment
+
+    def _merge(self, first: Fragment, second: Fragment, link: Link) -> None:
+        if first is second or id(first) not in self.lanes.live or id(second) not in self.lanes.live:
+            return
+        self.lanes.close(second)
+        self.lanes.close(first)
+        first.merge(second, link)
+        self.lanes.open(first)
+        for member in second.members:
+            for key in member.event.keys:
+                if self._owner.get(key) is second:
+                    self._owner[key] = first
+        self.fresh.pop(id(second), None)
+        self.changed.pop(id(second), None)
+        self.gone.add(id(second))
+        self.changed[id(first)] = first
+
+    def all_open(self) -> Iterable[Fragment]:
+        """Every open fragment."""
+        return self.lanes.live.values()

@@ -1,0 +1,92 @@
+"""Indexes over the open fragments: by exact key, by who speaks, and by what they last did.
+
+They answer in constant time what would otherwise be asked of every open fragment, so that the cost of an event does not grow with
+the number of attempts that are open. Nothing here decides anything.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from itertools import islice
+
+from connwatch.correlate.fragment import Fragment
+from connwatch.model.event import Event
+
+__all__ = ["Lane", "Lanes", "lane_of"]
+
+Lane = tuple[str | None, str | None, str | None]
+_LATEST = 16  # fragments looked at of those that last did the same
+
+
+def lane_of(event: Event) -> Lane:
+    """Who speaks, as far as one line shows it: host asked, address, agent."""
+    return event.host, event.address, event.agent
+
+
+class Lanes:
+    """Keeps the indexes of the fragments that are open."""
+
+    def __init__(self) -> None:
+        self.live: dict[int, Fragment] = {}
+        self._speakers: dict[Lane, dict[int, Fragment]] = {}
+        self._tails: dict[tuple[str, str | None], dict[int, Fragment]] = {}
+        self._place: dict[int, tuple[str, str | None]] = {}
+
+    def __len__(self) -> int:
+        return len(self.live)
+
+    def open(self, fragment: Fragment) -> None:
+        """Index a fragment by its members."""
+        key = id(fragment)
+        self.live[key] = fragment
+        for member in fragment.members:
+            self._speakers.setdefault(lane_of(member.event), {})[key] = fragment
+        self._settle_tail(fragment)
+
+    def grew(self, fragment: Fragment, event: Event) -> None:
+        """An event was added at the end of a fragment that is open."""
+        self._speakers.setdefault(lane_of(event), {})[id(fragment)] = fragment
+        self._settle_tail(fragment)
+
+    def close(self, fragment: Fragment) -> None:
+        """Forget a fragment."""
+        key = id(fragment)
+        if self.live.pop(key, None) is None:
+            return
+        for member in fragment.members:
+            lane = lane_of(member.event)
+            row = self._speakers.get(lane)
+            if row is not None:
+                row.pop(key, None)
+                if not row:
+                    del self._speakers[lane]
+        self._leave(key)
+
+    def speaking(self, lane: Lane) -> dict[int, Fragment]:
+        """The open fragments in which this speaker spoke."""
+        return self._speakers.get(lane, {})
+
+    def last_did(self, kind: str, host: str | None) -> Iterator[Fragment]:
+        """The open fragments whose last step on this host was of this kind, latest first, a bounded number."""
+        row = self._tails.get((kind, host))
+        return islice(reversed(row.values()), _LATEST) if row else iter(())
+
+    def _settle_tail(self, fragment: Fragment) -> None:
+        key = id(fragment)
+        tail = fragment.members[-1]
+        place = (tail.kind, tail.event.host)
+        row = self._tails.setdefault(place, {})
+        if self._place.get(key) == place:
+            row.pop(key, None)
+        else:
+            self._leave(key)
+        row[key] = fragment
+        self._place[key] = place
+
+    def _leave(self, key: int) -> None:
+        place = self._place.pop(key, None)
+        if place is not None:
+            row = self._tails[place]
+            row.pop(key, None)
+            if not row:
+                del self._tails[place]
