@@ -100,7 +100,7 @@ def test_every_case_can_hold(catalogue, judged):
         f"{token} post:200 get:404",
         f"{token} post:200 get:499",
         f"{token} post:200*3 post:404",
-        "post:400[cause=protocol]",
+        "post:400[protocol_version=2026-07-28]",
         f"{token} post:400",
         f"{token} post:200*3 get:200[duration=60]",
         f"{token} initialize:200",
