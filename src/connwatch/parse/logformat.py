@@ -26,6 +26,7 @@ _FIXED = {
     "msec": r"\d{9,11}\.\d{3}",
     "request_time": r"\d+\.\d{3}|-",
 }
+_BEGINNING = {"request_uri": "/", "uri": "/", "document_uri": "/", "is_args": "?"}
 #: What may stand in front of a line (see `strip`): a service, the engine's stamp, colours, a process.
 _WRAPPING = rb"(?:[a-z][\w-]*+ ++\| )?+(?:\d{4}-\d\d-\d\dT\S++ )?+(?:\x1b\[[0-9;]*+m)*+(?:[a-z]++\.\d++ ++\| (?:\x1b\[[0-9;]*+m)*+)?+"  #
 
@@ -109,6 +110,10 @@ def _joined(tokens: list[Token], escape: str, following: list[Token]) -> str:
             continue
         before = line[index - 1].text[-1:] if index and not line[index - 1].variable else ""
         after = line[index + 1].text if index + 1 < len(line) and not line[index + 1].variable else ""
+        if index + 1 < len(line) and not after:
+            # Two variables side by side: only where the second begins with a sign of its own can they be told apart.
+            parts.append(f"([^ {_BEGINNING[line[index + 1].text]}]*+)" if line[index + 1].text in _BEGINNING else "([^ ]*?)")
+            continue
         value = _value(token.text, before, after, escape, last=index + 1 == len(line), lazy=lazy < 2)
         lazy += value == ".+?"
         parts.append(f"({value})")
@@ -133,9 +138,9 @@ def _value(name: str, before: str, after: str, escape: str, *, last: bool, lazy:
         return rf"[^ ,{space}]{some}(?:(?:, | : )[^ ,{space}]{some})*+"
     if name in ("remote_user", "request") or name.startswith(_SPACED):
         if not end:
-            return ".+?" if lazy and after else f"[^ ]{some}"
+            return ".+?" if lazy else f"[^ ]{some}"
         return f"[^{end}]{some[0]}?"
-    return f"[^{space}]{some}" if after else "[^ ]*?"
+    return f"[^{space}]{some}"
 
 
 def _skimming(tokens: list[Token], tail: list[Token]) -> tuple[re.Pattern[bytes], ...]:

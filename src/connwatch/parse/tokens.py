@@ -19,6 +19,7 @@ _HEX = re.compile(r"[0-9a-fA-F]{16,}")
 _CHANGES = re.compile(r"(?<=[a-z])[A-Z0-9]|(?<=[A-Z])[0-9]|(?<=[A-Z]{2})[a-z]|(?<=[0-9])[A-Za-z]|(?<=[a-z0-9][A-Z])[a-z]")
 _LONG_RUN = re.compile(r"[A-Za-z0-9+/]{40,}")
 _LETTERS_ONLY = re.compile(r"[A-Za-z]+")
+_DIGITS = re.compile(r"[0-9]+")
 _SHORTEST = 16
 
 
@@ -33,4 +34,8 @@ def token_like(text: str) -> bool:
     hexadecimal = _HEX.search(text)
     if hexadecimal is not None and _LETTERS_ONLY.fullmatch(hexadecimal.group()) is None:
         return True
-    return len(_CHANGES.findall(text)) * 4 >= len(text)
+    if len(_CHANGES.findall(text)) * 4 >= len(text):
+        return True
+    # A slug has words between separators; in one piece, digits that come and go are enough (base 32 and 36 have a single case).
+    numbers = len(_DIGITS.findall(text)) if text.isalnum() else 0
+    return numbers > 2 or (numbers == 2 and (text.islower() or text.isupper()))

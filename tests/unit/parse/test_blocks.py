@@ -2,20 +2,21 @@
 
 from __future__ import annotations
 
+import itertools
 import re
 from collections.abc import Iterable
 
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from tests.unit.parse.formats import CANDIDATES, FORMATS, REDACTOR
 
 from connwatch.model.record import Request, Trouble, Unparsed
 from connwatch.parse.blocks import LONGEST_LINE, BlockReader
-from tests.unit.parse.formats import CANDIDATES, FORMATS, REDACTOR
 
 HEAD = "mcp.example.com 172.20.0.5 - - [02/Nov/2025:18:03:15 +0000]"
 MCP = f'{HEAD} "POST /mcp HTTP/1.1" 401 85 "-" "Claude-User/1.0" "172.20.0.4:8080"'
-ORDINARY = f'www.example.com 10.0.0.1 - alice [02/Nov/2025:18:03:15 +0000] "GET /index.html HTTP/1.1" 200 8511 "-" "Mozilla/5.0" "172.20.0.9:80"'
+ORDINARY = 'www.example.com 10.0.0.1 - alice [02/Nov/2025:18:03:15 +0000] "GET /index.html HTTP/1.1" 200 8511 "-" "Mozilla/5.0" "172.20.0.9:80"'
 CONSENT = f'{HEAD} "GET /consent?txn=GElC4g9V05vTCuPr6ITdqA HTTP/1.1" 200 190 "-" "Mozilla/5.0" "172.20.0.4:8080"'
 ELSEWHERE = f'{HEAD} "POST /odd/endpoint HTTP/1.1" 200 9 "-" "Claude-User/1.0" "172.20.0.4:8080"'
 REFUSED = (
@@ -46,7 +47,7 @@ def records_of(text: str, form: str = "nginx-proxy", learn: str | None = None) -
 
 def test_ordinary_lines_are_counted_and_candidates_become_requests() -> None:
     under_test = reader()
-    found = list(under_test.records("\n".join([ORDINARY, MCP, ORDINARY, CONSENT, ORDINARY, ""]).encode()))
+    found = list(under_test.records(f"{ORDINARY}\n{MCP}\n{ORDINARY}\n{CONSENT}\n{ORDINARY}\n".encode()))
     assert [(record.line, record.path, record.status) for record in found if isinstance(record, Request)] == [(2, "/mcp", 401), (4, "/consent", 200)]
     assert (under_test.lines, under_test.unparsed, under_test.oversized) == (5, 0, 0)
 
@@ -101,7 +102,7 @@ def test_ten_mebibytes_without_a_newline_are_not_kept() -> None:
     under_test = reader()
     for _ in range(160):
         assert not list(under_test.records(b"x" * 65536))
-        assert len(under_test._rest) <= LONGEST_LINE  # noqa: SLF001 - the bound is the point
+        assert len(under_test._rest) <= LONGEST_LINE
     assert [record.line for record in under_test.records(b"\n" + MCP.encode() + b"\n") if isinstance(record, Request)] == [2]
 
 
@@ -129,9 +130,9 @@ PIECES = st.sampled_from(
         "2025-11-02T18:03:15.123456789Z " + MCP, "2025-11-02T18:03:15.123456789Z " + ORDINARY, "forego      | starting nginx.1 on port 5100",
         "dockergen.1 | 2025/11/02 22:44:50 Received event start for container 0123456789ab", "", "   ", "\x1b[0m", "\x00\x00", '"" "" ""',
         MCP[:60], MCP[60:], ORDINARY[:70], ORDINARY[70:], MCP.replace("/mcp", "\\x22/mcp"), "POST /mcp", ' "GET /mcp',
-        '{"time_local":"2026-11-23T07:52:42+00:00","client_ip":"","remote_addr":"10.0.1.2","request":"POST /mcp HTTP/1.1","status":"401",'
+        ('{"time_local":"2026-11-23T07:52:42+00:00","client_ip":"","remote_addr":"10.0.1.2","request":"POST /mcp HTTP/1.1","status":"401",'
         '"body_bytes_sent":"74","request_time":"0.002","upstream_response_time":"0.003","upstream_addr":"127.0.0.1:8801","http_referrer":"",'
-        '"http_user_agent":"node","request_id":"9b736a9c6008a1bd234d5053a2ecc6eb"}',
+        '"http_user_agent":"node","request_id":"9b736a9c6008a1bd234d5053a2ecc6eb"}'),
         '192.0.2.7 - - [02/Nov/2025:10:03:15 -0800] "GET /mcp HTTP/1.1" 200 214 "-" "python-httpx/0.28.1"',
         "\x1b[0m" + ORDINARY, '192.0.2.7 - - [02/Nov/2025:10:03:15 -0800] "GET / HTTP/1.1" 200 214 "-" "curl/8.7.1"',
         '2025-11-02T18:03:15.123456789Z 192.0.2.7 - - [02/Nov/2025:10:03:15 -0800] "GET / HTTP/1.1" 200 214 "-" "curl/8.7.1"',
@@ -150,7 +151,7 @@ def test_whole_input_is_line_by_line_is_any_cut(data: bytes, form: str, cuts: li
     whole = read([data], form, "/odd/endpoint")
     assert read(data.splitlines(keepends=True) if b"\r" not in data else re.findall(rb"[^\n]*\n|[^\n]+", data), form, "/odd/endpoint") == whole
     edges = sorted({0, len(data), *(cut for cut in cuts if cut < len(data))})
-    assert read([data[begin:end] for begin, end in zip(edges, edges[1:], strict=False)], form, "/odd/endpoint") == whole
+    assert read([data[begin:end] for begin, end in itertools.pairwise(edges)], form, "/odd/endpoint") == whole
 
 
 @settings(max_examples=25, deadline=None)
