@@ -40,6 +40,7 @@ attempt, or none of the files can be read.
 @click.pass_context
 def report(ctx: click.Context, files: tuple[str, ...], attempt_id: str | None, last: bool, log_formats: tuple[str, ...], config: Path | None) -> None:
     """Reads everything, keeps one attempt, writes its document."""
+    from connwatch.cli.quoting import quoted
     from connwatch.cli.reading import attempts_of, one_of, ready
     from connwatch.diagnose.report import report as document
 
@@ -48,7 +49,8 @@ def report(ctx: click.Context, files: tuple[str, ...], attempt_id: str | None, l
     setup, inputs = ready(files, config, log_formats)
     attempts = attempts_of(setup.engine(), inputs, setup.lateness)
     attempt = _latest(attempts, any_outcome=last) if attempt_id is None else one_of(attempts, attempt_id)
-    sys.stdout.write(document(attempt, setup.catalogue).rstrip("\n") + "\n")
+    lines = quoted(attempt, [one.name for one in inputs])
+    sys.stdout.write(document(attempt, setup.catalogue, lines).rstrip("\n") + "\n")
     ctx.exit(0 if attempt.outcome in GOOD else FOUND)
 
 
