@@ -17,7 +17,7 @@ from connwatch.correlate.tables import Tables
 from connwatch.correlate.window import LOOKAHEAD, QUIET, Window
 from connwatch.diagnose.judge import deadline, judge
 from connwatch.model.attempt import Attempt, Step
-from connwatch.model.change import Change, Closed, Evicted, Opened, Reached, Updated
+from connwatch.model.change import Change, Closed, Evicted, Opened, Reached, Updated, Withdrawn
 from connwatch.model.event import Event
 from connwatch.rules.catalogue import Catalogue
 
@@ -33,7 +33,7 @@ _PROGRESS = frozenset({"resource+", "server+", "register+", "authorize+", "token
 class _Told:
     """What was last said of an attempt."""
 
-    name: str
+    attempt: Attempt
     steps: int = 0
     verdict: tuple[str, str | None, str] = ("", None, "")
 
@@ -55,6 +55,7 @@ class Ledger:
     _ended: list[Sweep] = field(default_factory=list)  # over, but not told yet: strays may still join them
     _told: dict[int, _Told] = field(default_factory=dict)
     _watch: dict[int, float] = field(default_factory=dict)  # fragment -> when it is looked at again
+    _withdrawn: list[Attempt] = field(default_factory=list)  # told of, and part of another by now
     _agenda: list[tuple[float, int]] = field(default_factory=list)  # the same as a heap; entries that were moved are stale
 
     def __post_init__(self) -> None:
@@ -89,7 +90,7 @@ class Ledger:
             changes += self._sweep_out(now)
         if self.live:
             changes += self._tell_all(now)
-        self._put_on_agenda()
+        changes += self._put_on_agenda()
         while self._agenda and self._agenda[0][0] <= now:
             when, key = heapq.heappop(self._agenda)
             if self._watch.get(key) == when:
@@ -130,7 +131,7 @@ class Ledger:
         if self._ended:
             self._absorb(fresh)
         changes = self._sweep_out(until)
-        self._put_on_agenda()
+        changes += self._put_on_agenda()
         surplus = len(window.lanes) - self.max_open
         if surplus > 0:
             for fragment in sorted(window.all_open(), key=lambda f: f.end)[:surplus]:
@@ -138,10 +139,10 @@ class Ledger:
                 changes += self._end(fragment, now, evicted=True)
         return changes
 
-    def _put_on_agenda(self) -> None:
+    def _put_on_agenda(self) -> list[Change]:
         window = self._window
         for key in window.gone:
-            self._told.pop(key, None)
+            self._forget(key)
             self._watch.pop(key, None)
         window.gone.clear()
         for key, fragment in window.changed.items():
@@ -150,6 +151,14 @@ class Ledger:
             heapq.heappush(self._agenda, (when, key))
         if not self.live:
             window.changed.clear()
+        withdrawn, self._withdrawn = self._withdrawn, []
+        return [Withdrawn(attempt.ended_at, attempt) for attempt in withdrawn]
+
+    def _forget(self, key: int) -> None:
+        """This fragment is none of its own any more; who heard of it must hear that."""
+        told = self._told.pop(key, None)
+        if told is not None:
+            self._withdrawn.append(told.attempt)
 
     def _look_at(self, key: int, now: float) -> list[Change]:
         """The time of a fragment has come: close it, or wait for the next instant at which its verdict may change."""
@@ -176,9 +185,13 @@ class Ledger:
         told = self._told.get(id(fragment))
         attempt = self._judged(fragment, now)
         changes: list[Change] = []
+        if told is not None and told.attempt.id != attempt.id:
+            changes.append(Withdrawn(told.attempt.ended_at, told.attempt))
+            told = None
         if told is None:
-            told = self._told[id(fragment)] = _Told(attempt.id)
+            told = self._told[id(fragment)] = _Told(attempt)
             changes.append(Opened(attempt.started_at, attempt))
+        told.attempt = attempt
         changes += [Reached(step.event.at, attempt, step) for step in attempt.steps[told.steps :]]
         told.steps = len(attempt.steps)
         verdict = attempt.outcome.value, attempt.stuck_at, attempt.diagnoses[0].code if attempt.diagnoses else ""
@@ -195,6 +208,9 @@ class Ledger:
         self._window.close(fragment)
         at = now if now is not None else attempt.ended_at
         changes: list[Change] = []
+        if told is not None and told.attempt.id != attempt.id:
+            changes.append(Withdrawn(told.attempt.ended_at, told.attempt))
+            told = None
         if told is None:
             changes.append(Opened(attempt.started_at, attempt))
         changes += [Reached(step.event.at, attempt, step) for step in attempt.steps[told.steps if told is not None else 0 :]]
@@ -229,8 +245,7 @@ class Ledger:
         if len(members) > _REMEMBERED:
             members = [*members[: _REMEMBERED // 2], *members[-_REMEMBERED // 2 :]]
         steps = [Step(member.event, member.link) for member in members]
-        told = self._told.get(id(fragment))
-        return Attempt(told.name if told is not None else _name(steps), steps)
+        return Attempt(_name(steps), steps)
 
     # noise
 
@@ -246,6 +261,7 @@ class Ledger:
                 for home, member in zip(homes, fragment.members, strict=True):
                     if home is not None:
                         home.add(member.event)
+                self._forget(id(fragment))
                 self._window.close(fragment)
 
     def _sweep_out(self, until: float) -> list[Change]:

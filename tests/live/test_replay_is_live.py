@@ -15,8 +15,8 @@ import pytest
 from connwatch.daemon.played import Entry, recorded
 from connwatch.daemon.recorder import Recorder
 from connwatch.diagnose.serial import attempt_row
-from connwatch.engine import Engine
-from connwatch.model.change import Change, Closed, Evicted
+from connwatch.engine import Engine, EngineOptions
+from connwatch.model.change import Change, Closed, Evicted, Opened, Withdrawn
 from connwatch.replayer import replay
 from connwatch.settings.loader import load_catalogue
 from connwatch.sources.file import FileSource
@@ -33,9 +33,17 @@ class Finals:
 
     def __init__(self) -> None:
         self.attempts: dict[str, dict[str, Any]] = {}
+        self.open: set[str] = set()
 
     def receive(self, changes: list[Change]) -> None:
         for change in changes:
+            if isinstance(change, Opened):
+                assert change.attempt.id not in self.open, "told twice of one beginning"
+                self.open.add(change.attempt.id)
+            else:
+                assert change.attempt.id in self.open or change.attempt.noise, "told of an attempt that nobody saw begin"
+            if isinstance(change, Closed | Evicted | Withdrawn):
+                self.open.discard(change.attempt.id)
             if isinstance(change, Closed | Evicted):
                 self.attempts[change.attempt.id] = attempt_row(change.attempt)
 
@@ -68,7 +76,7 @@ async def watched(folder: Path, entries: list[Entry], seed: int, tick: float | N
     clock = [START]
     sources = {log: FileSource(log, str(path), start="beginning", now=lambda: clock[0]) for log, path in paths.items()}
     finals = Finals()
-    recorder = Recorder(Engine(CATALOGUE), list(sources.values()), [finals], now=lambda: clock[0], heartbeat=0.05)
+    recorder = Recorder(Engine(CATALOGUE, EngineOptions(live=True)), list(sources.values()), [finals], now=lambda: clock[0], heartbeat=0.05)
     task = asyncio.create_task(recorder.run())
     written = dict.fromkeys(LOGS, 0)
 
@@ -100,6 +108,7 @@ async def watched(folder: Path, entries: list[Entry], seed: int, tick: float | N
     await until(all_read)
     recorder.end()
     await task
+    assert not finals.open
     return finals.attempts
 
 
@@ -129,7 +138,7 @@ def test_a_backlog_that_is_there_at_the_start_is_read_like_a_replay(tmp_path: Pa
         now = START + entries[-1].after
         sources = [FileSource(log, str(tmp_path / f"{log}.log"), start="beginning", now=lambda: now) for log in LOGS]
         finals = Finals()
-        recorder = Recorder(Engine(CATALOGUE), sources, [finals], now=lambda: now, heartbeat=0.05)
+        recorder = Recorder(Engine(CATALOGUE, EngineOptions(live=True)), sources, [finals], now=lambda: now, heartbeat=0.05)
         task = asyncio.create_task(recorder.run())
         sizes = sum((tmp_path / f"{log}.log").stat().st_size for log in LOGS)
         await until(lambda: sum(source.status.bytes for source in sources) == sizes)

@@ -69,7 +69,7 @@ def _service(setup: Setup, folder: Path, clock: PlayedClock, show: Show) -> Serv
     return Service(
         setup.engine(live=True),
         sources,
-        lateness=setup.lateness,
+        lateness=max(setup.lateness, clock.speed / 10),  # reading takes its time on the wall, whatever the played time does
         now=clock.now,
         pace=clock.speed,
         causes=causes(setup.catalogue),

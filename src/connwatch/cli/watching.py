@@ -13,7 +13,7 @@ from typing import Any, Protocol, TextIO
 
 from connwatch.cli.console import Screen, print_json
 from connwatch.cli.spans import Line, Span, cells, cut, drawn, write
-from connwatch.cli.telling import Chosen, current_line, final_line, step_line
+from connwatch.cli.telling import Chosen, current_line, final_line, step_line, withdrawn_line
 from connwatch.diagnose.serial import change_row
 from connwatch.model.change import Change
 
@@ -84,6 +84,7 @@ class Plain:
     def __init__(self, chosen: Chosen, stream: TextIO | None = None) -> None:
         self._chosen, self._stream = chosen, stream or sys.stdout
         self._said: dict[str, tuple[str, str | None]] = {}  # the verdict that was shown of each open attempt
+        self._shown: set[str] = set()
 
     def take(self, row: Row) -> None:
         """See Show."""
@@ -92,18 +93,28 @@ class Plain:
             return
         if row["change"] == "reached":
             if self._chosen.step(row["step"]):
+                self._shown.add(attempt["id"])
                 self._write(step_line(attempt, row["step"]))
+            return
+        if row["change"] == "withdrawn":
+            if attempt["id"] in self._shown:
+                self._write(withdrawn_line(attempt, row["at"]))
+            self._forget(attempt["id"])
             return
         verdict = (attempt["outcome"], attempt["stuck_at"])
         told = self._said.get(attempt["id"])
         if row["change"] in FINAL:
-            self._said.pop(attempt["id"], None)
+            self._forget(attempt["id"])
         elif verdict[0] == "waiting":
             return
         else:
             self._said[attempt["id"]] = verdict
         if told != verdict and (row["change"] in FINAL or row["change"] == "updated"):
             self._write(final_line(attempt, row["at"]))
+
+    def _forget(self, name: str) -> None:
+        self._said.pop(name, None)
+        self._shown.discard(name)
 
     def _write(self, line: Line) -> None:
         write(self._stream, [line], colour=False)
@@ -129,7 +140,10 @@ class Live:
         """See Show."""
         attempt = row["attempt"]
         wanted = self._chosen.attempt(attempt)
-        if row["change"] in FINAL:
+        if row["change"] == "withdrawn":
+            self._open.pop(attempt["id"], None)
+            self.tick()
+        elif row["change"] in FINAL:
             self._open.pop(attempt["id"], None)
             if wanted:
                 self._erase()

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 from connwatch.model.attempt import Attempt, Step
 
-__all__ = ["Change", "Closed", "Evicted", "Opened", "Reached", "Updated"]
+__all__ = ["Change", "Closed", "Evicted", "Opened", "Reached", "Updated", "Withdrawn"]
 
 
 @dataclass(slots=True)
@@ -50,4 +50,12 @@ class Evicted:
     attempt: Attempt
 
 
-Change = Opened | Reached | Updated | Closed | Evicted
+@dataclass(slots=True)
+class Withdrawn:
+    """What was shown as this attempt while it was open proved to be part of another one: forget it."""
+
+    at: float
+    attempt: Attempt
+
+
+Change = Opened | Reached | Updated | Closed | Evicted | Withdrawn

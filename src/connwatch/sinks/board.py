@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 
 from connwatch.model.attempt import Attempt
-from connwatch.model.change import Change, Closed, Evicted
+from connwatch.model.change import Change, Closed, Evicted, Withdrawn
 
 __all__ = ["Board"]
 
@@ -22,7 +22,9 @@ class Board:
         """See Sink."""
         for change in changes:
             attempt = change.attempt
-            if isinstance(change, Closed | Evicted):
+            if isinstance(change, Withdrawn):
+                self._open.pop(attempt.id, None)
+            elif isinstance(change, Closed | Evicted):
                 self._open.pop(attempt.id, None)
                 self._closed[attempt.id] = attempt
                 if len(self._closed) > self._keep:

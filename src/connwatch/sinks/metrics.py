@@ -1,19 +1,20 @@
 """Prometheus metrics of attempts, counted from changes. Own registry; labels come from `labels.py` only; no clock but exemplars'.
 
-An attempt is counted as soon as its client is known, at the latest when it closes: so `started` and `finished` speak of the same clients.
+An attempt is counted as started when its client is known, at the latest when it closes, so that `started` and `finished` speak of the same
+clients. One that proves to be part of another is counted as withdrawn: started = finished + withdrawn + open. Everything else is
+counted when it is final.
 What is true now (open attempts, sources) is not counted here but looked up at scrape time, in `figures.py`.
 """
 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field
 
 from prometheus_client import CollectorRegistry, Counter, Histogram, disable_created_metrics
 from prometheus_client.exposition import choose_encoder
 
 from connwatch.model.attempt import GOOD, Attempt, Outcome
-from connwatch.model.change import Change, Closed, Evicted
+from connwatch.model.change import Change, Closed, Evicted, Withdrawn
 from connwatch.sinks.labels import OTHER, OUTCOMES, STEPS, Labels, step_of
 
 __all__ = ["Metrics"]
@@ -24,14 +25,6 @@ SECONDS = (0.1, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0, 60.0, 120.0, 300.0, 600.0)
 _STOPPED = frozenset({Outcome.FAILED, Outcome.STALLED, Outcome.ABANDONED})
 
 
-@dataclass(slots=True)
-class _Tally:
-    """What has been counted of one open attempt."""
-
-    named: bool = False
-    steps: set[str] = field(default_factory=set)
-
-
 class Metrics:
     """A sink. `registry` may be given further collectors."""
 
@@ -40,17 +33,23 @@ class Metrics:
         self.registry = CollectorRegistry()
         self.labels = labels
         self.last_success: dict[tuple[str, str], float] = {}
-        self._tallies: dict[str, _Tally] = {}
+        self._counted: dict[str, tuple[str, str]] = {}  # open attempts that were counted as started, and with which labels
         one = self.registry
         self._started = Counter("connwatch_attempts_started", "Attempts that were seen to begin.", ["client", "host"], registry=one)
         self._finished = Counter(
             "connwatch_attempts_finished", "Attempts that are final, by how they ended.", ["client", "host", "outcome"], registry=one
         )
+        self._withdrawn = Counter(
+            "connwatch_attempts_withdrawn",
+            "Attempts that proved to be part of another one after they were counted as started.",
+            ["client", "host"],
+            registry=one,
+        )
         self._evicted = Counter("connwatch_attempts_evicted", "Attempts closed early because too many were open.", registry=one)
         self._duration = Histogram(
             "connwatch_attempt_duration_seconds", "From the first to the last request of a final attempt.", ["client"], buckets=SECONDS, registry=one
         )
-        self._reached = Counter("connwatch_step_reached", "Attempts that came to a step.", ["client", "step"], registry=one)
+        self._reached = Counter("connwatch_step_reached", "Final attempts that came to a step.", ["client", "step"], registry=one)
         self._step_duration = Histogram(
             "connwatch_step_duration_seconds",
             "From the step before to this one, in final attempts.",
@@ -77,6 +76,7 @@ class Metrics:
                 self._stalls.labels(client, step, cause)
             for host in self.labels.hosts:
                 self._started.labels(client, host)
+                self._withdrawn.labels(client, host)
                 for outcome in OUTCOMES:
                     self._finished.labels(client, host, outcome)
 
@@ -84,35 +84,32 @@ class Metrics:
         """See Sink."""
         for change in changes:
             attempt = change.attempt
+            if isinstance(change, Withdrawn):
+                labels = self._counted.pop(attempt.id, None)
+                if labels is not None:
+                    self._withdrawn.labels(*labels).inc()
+                continue
             final = isinstance(change, Closed | Evicted)
-            tally = self._tallies.get(attempt.id)
-            if tally is None:
-                tally = self._tallies[attempt.id] = _Tally()
-            if tally.named or final or attempt.client != OTHER:
-                self._progress(attempt, tally)
+            if attempt.id not in self._counted and (final or attempt.client != OTHER):
+                self._begin(attempt)
             if final:
-                del self._tallies[attempt.id]
+                del self._counted[attempt.id]
                 if isinstance(change, Evicted):
                     self._evicted.inc()
                 self._end(attempt)
 
-    def _progress(self, attempt: Attempt, tally: _Tally) -> None:
-        exemplar = {"attempt_id": attempt.id}
-        client = self.labels.client("connwatch_attempts_started", attempt.client)
-        if not tally.named:
-            tally.named = True
-            self._started.labels(client, self.labels.host(attempt.server)).inc(1, exemplar)
-        for step in attempt.steps:
-            name = step_of(step.event.stage)
-            if name is not None and name not in tally.steps:
-                tally.steps.add(name)
-                self._reached.labels(client, name).inc(1, exemplar)
+    def _begin(self, attempt: Attempt) -> None:
+        labels = self.labels.client("connwatch_attempts_started", attempt.client), self.labels.host(attempt.server)
+        self._counted[attempt.id] = labels
+        self._started.labels(*labels).inc(1, {"attempt_id": attempt.id})
 
     def _end(self, attempt: Attempt) -> None:
         exemplar = {"attempt_id": attempt.id}
         client = self.labels.client("connwatch_attempts_finished", attempt.client)
         host = self.labels.host(attempt.server)
         self._finished.labels(client, host, attempt.outcome.value).inc(1, exemplar)
+        for name in {name for step in attempt.steps if (name := step_of(step.event.stage))}:
+            self._reached.labels(client, name).inc(1, exemplar)
         if attempt.outcome is Outcome.PROBE:
             return
         self._duration.labels(client).observe(max(0.0, attempt.ended_at - attempt.started_at), exemplar)

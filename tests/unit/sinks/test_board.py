@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from connwatch.model.change import Closed, Evicted, Opened
+from connwatch.model.change import Closed, Evicted, Opened, Withdrawn
 from connwatch.sinks.board import Board
 from support.attempts import a_probe, connected, the_silence
 
@@ -15,6 +15,13 @@ def test_open_then_closed() -> None:
     assert board.open() == []
     assert board.get(attempt.id) is attempt
     assert board.get("nobody") is None
+
+
+def test_what_was_part_of_another_attempt_is_forgotten() -> None:
+    board, attempt = Board(), the_silence()
+    board.receive([Opened(1, attempt), Withdrawn(2, attempt)])
+    assert board.get(attempt.id) is None
+    assert list(board.newest()) == []
 
 
 def test_the_latest_started_comes_first() -> None:

@@ -10,7 +10,7 @@ from prometheus_client.openmetrics.parser import text_string_to_metric_families 
 from prometheus_client.parser import text_string_to_metric_families as parse_classic
 
 from connwatch.model.attempt import Attempt
-from connwatch.model.change import Closed, Evicted, Opened, Reached, Updated
+from connwatch.model.change import Closed, Evicted, Opened, Reached, Updated, Withdrawn
 from connwatch.sinks.figures import Figures, SourceFigures
 from connwatch.sinks.labels import MOST_HOSTS, Labels, step_of
 from connwatch.sinks.metrics import Metrics
@@ -58,9 +58,9 @@ def test_an_attempt_is_counted_once_however_often_it_is_spoken_of() -> None:
     metrics.receive([Updated(T, attempt)])
     found = samples(metrics)
     assert found["connwatch_attempts_started_total", ("claude", HOST)] == 1
-    assert found["connwatch_step_reached_total", ("claude", "resource_metadata")] == 1
     metrics.receive([Closed(T, attempt)])
     found = samples(metrics)
+    assert found["connwatch_step_reached_total", ("claude", "resource_metadata")] == 1
     assert found["connwatch_attempts_started_total", ("claude", HOST)] == 1
     assert found["connwatch_attempts_finished_total", ("claude", HOST, "stalled")] == 1
     assert found["connwatch_stalls_total", ("token-unused", "claude", "session")] == 1
@@ -76,7 +76,16 @@ def test_an_attempt_waits_for_its_client_to_be_known() -> None:
     metrics.receive([Updated(T, attempt)])
     found = samples(metrics)
     assert found["connwatch_attempts_started_total", ("claude", HOST)] == 1
-    assert found["connwatch_step_reached_total", ("claude", "challenge")] == 1
+
+
+def test_an_attempt_that_was_part_of_another_is_taken_back_and_leaves_nothing_behind() -> None:
+    metrics = made()
+    metrics.receive([Opened(T, the_silence()), Withdrawn(T, the_silence()), Withdrawn(T, connected())])
+    found = samples(metrics)
+    assert found["connwatch_attempts_started_total", ("claude", HOST)] == 1
+    assert found["connwatch_attempts_withdrawn_total", ("claude", HOST)] == 1
+    assert found["connwatch_attempts_withdrawn_total", ("chatgpt", HOST)] == 0
+    assert metrics._counted == {}
 
 
 def test_a_success_leaves_its_time_and_not_its_age() -> None:

@@ -113,6 +113,7 @@ function listen(position) {
     draw();
   };
   for (const kind of ["opened", "reached", "updated", "closed", "evicted"]) stream.addEventListener(kind, take);
+  stream.addEventListener("withdrawn", (event) => { attempts.delete(JSON.parse(event.data).attempt.id); draw(); });
   stream.addEventListener("lost", () => { stream.close(); start(); });
 }
 
