@@ -10,6 +10,9 @@ CONFIG ?= $(firstword $(wildcard connwatch.toml config/local.toml))
 CASES  ?= ../shared
 ARGS   ?=
 
+# Without stored bytecode every start would compile the program anew, and hundreds of starts are measured here.
+unexport PYTHONDONTWRITEBYTECODE
+
 .PHONY: help venv lock run test lint types imports coverage metrics accuracy docs bench check clean
 
 help: ## this list

@@ -15,6 +15,8 @@ COMMANDS = (ROOT / "docs" / "commands.md").read_text(encoding="utf-8")
 SHELL = re.compile(r"```sh\n(.*?)```", re.DOTALL)
 PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md"))]
 
+SHOWN = re.findall(r"\bconnwatch [a-z]+[^\n#]*", "\n".join(SHELL.findall(PAGES[0].read_text(encoding="utf-8"))))
+
 
 def commands() -> list[tuple[str, click.Command]]:
     context = click.Context(cli)
@@ -53,7 +55,7 @@ def test_links_lead_somewhere(page):
             assert (page.parent / target.split("#")[0]).exists(), target
 
 
-@pytest.mark.parametrize("line", re.findall(r"\bconnwatch [a-z]+[^\n#]*", "\n".join(SHELL.findall(PAGES[0].read_text(encoding="utf-8")))), ids=str.strip)
+@pytest.mark.parametrize("line", SHOWN, ids=str.strip)
 def test_commands_in_the_readme_exist_with_their_options(line):
     words = line.split()
     command = dict(commands())[words[1]]

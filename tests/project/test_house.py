@@ -3,6 +3,7 @@
 import ast
 import re
 import subprocess
+import sys
 import tomllib
 from pathlib import Path
 
@@ -61,7 +62,7 @@ def test_every_dependency_is_locked_with_hashes():
     assert "://" not in lock
 
 
-def test_every_runtime_dependency_is_used():
+def test_what_is_imported_is_declared_and_the_other_way_round():
     project = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))
     imported = set()
     for path in SOURCES:
@@ -72,3 +73,4 @@ def test_every_runtime_dependency_is_used():
                 imported.add(node.module.split(".")[0])
     declared = {re.split(r"[<>=]", item)[0].replace("-", "_") for item in project["project"]["dependencies"]}
     assert declared - imported <= LATER
+    assert imported - set(sys.stdlib_module_names) - {"connwatch"} <= declared
