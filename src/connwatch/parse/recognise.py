@@ -206,7 +206,7 @@ def _score(records: Sequence[Record]) -> float:
     for record in records:
         if isinstance(record, Unparsed):
             return 0.0
-        score = max(score, 1.0 if isinstance(record, Request) else 0.8 if isinstance(record, Trouble | Detail) else 0.3)
+        score = max(score, 1.0 if isinstance(record, Request) else 0.8 if isinstance(record, Trouble | Detail) else 0.1)
     return score
 
 

@@ -104,6 +104,9 @@ class Redactor:
         if not value:
             return ""
         lowered = name.lower()
+        if lowered == "client_id" and "://" not in value:
+            # A client id is public (RFC 6749 section 2.2), however random it looks.
+            return self.digest(value) if PREFIXED.match(value) is not None or len(value) > _LONGEST_VALUE else printable(value)
         if lowered in _ADDRESSES:
             return self.address(value)
         if lowered in _WORDS:
@@ -114,13 +117,11 @@ class Redactor:
         return self.digest(value)
 
     def address(self, url: str) -> str:
-        """A URL without user information, query and fragment, token-like path segments digested; any other text unchanged but bounded."""
+        """A URL without user information, query and fragment, token-like path segments digested; what is no URL is treated as a path."""
         if len(url) > _LONGEST_VALUE:
             return self.digest(url)
-        if PREFIXED.match(url) is not None:
-            return self.digest(url)
         if "://" not in url:
-            return self.path(url) if url.startswith("/") else printable(url.partition("?")[0].partition("#")[0])
+            return self.path(url.partition("?")[0].partition("#")[0])
         try:
             parts = urlsplit(url)
             host = parts.netloc.rpartition("@")[2]

@@ -31,8 +31,9 @@ _NAMED = re.compile(
     re.IGNORECASE,
 )
 _USERINFO = re.compile(r"(?P<scheme>[A-Za-z][A-Za-z0-9+.\-]{1,15}://)[^\s/@\"'?#]{1,256}@")
-_WORD = re.compile(r"(?<![#A-Za-z0-9_\-+=])[A-Za-z0-9_\-~+=]{16,}")
-_BASE64 = re.compile(r"(?<![#A-Za-z0-9+/])[A-Za-z0-9+/]{40,}={0,2}")
+#: What stands as a digest already is left alone.
+_WORD = re.compile(r"(?<![A-Za-z0-9_\-+=])(?!(?<=#)[0-9a-f]{16}(?![A-Za-z0-9_\-~+=]))[A-Za-z0-9_\-~+=]{16,}")
+_BASE64 = re.compile(r"(?<![A-Za-z0-9+/])[A-Za-z0-9+/]{40,}={0,2}")
 _PREFIXED = re.compile(r"(?<![A-Za-z0-9])" + PREFIXED.pattern)
 #: Values of `code` and `state` that are no secrets: small numbers (JSON-RPC and HTTP codes), errno names, empty words.
 _HARMLESS = re.compile(
