@@ -74,11 +74,17 @@ class Program(click.Group):
             raise _ReaderGone from error
         return result
 
-    def main(self, args: Sequence[str] | None = None, prog_name: str | None = None, **extra: Any) -> Any:
+    def main(
+        self,
+        args: Sequence[str] | None = None,
+        prog_name: str | None = None,
+        complete_var: str | None = None,
+        standalone_mode: bool = True,  # noqa: ARG002 - click's signature; errors are always turned into statuses here
+        **extra: Any,
+    ) -> Any:
         """Runs a command and exits with its status; no error reaches the user as a traceback unless --debug asks for it."""
-        extra.pop("standalone_mode", None)
         steady_streams()
-        sys.exit(self._status(args, prog_name or "connwatch", extra))
+        sys.exit(self._status(args, prog_name or "connwatch", {"complete_var": complete_var, **extra}))
 
     def _status(self, args: Sequence[str] | None, prog_name: str, extra: Mapping[str, Any]) -> int:
         try:

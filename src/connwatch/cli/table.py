@@ -60,6 +60,11 @@ class _Column:
     right: bool = False
 
     @property
+    def empty(self) -> bool:
+        """Whether it says nothing of any attempt."""
+        return bool(self.cells) and all(text == "-" for text, _ in self.cells)
+
+    @property
     def width(self) -> int:
         return max([cells(self.title), *(cells(text) for text, _ in self.cells)])
 
@@ -69,7 +74,7 @@ def table(rows: Sequence[Row], width: int | None) -> list[Line]:
     ordered = sorted(rows, key=lambda row: (row.started_at, row.id))
     columns = _columns(ordered, plain=width is None)
     if width is not None:
-        columns = _fitting(columns, width)
+        columns = _fitting([column for column in columns if not column.empty], width)
     widths = [column.width for column in columns]
     if width is not None:
         spare = width - sum(widths) - len(_GAP) * (len(columns) - 1)

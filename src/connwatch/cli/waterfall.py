@@ -179,7 +179,8 @@ def _legend(attempt: Attempt, width: int | None) -> Iterator[Line]:
     used = [words for link, words in _LINK_WORDS.items() if any(step.link == link for step in attempt.steps)]
     indent = " " * (_OFFSET + 3)
     if width is not None and len(indent) + len("   ".join(used)) > width:
-        yield from ([(indent + words, "faint")] for words in used)
+        for words in used:
+            yield [(indent + words, "faint")]
     elif used:
         yield [(indent + "   ".join(used), "faint")]
 

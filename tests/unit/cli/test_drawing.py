@@ -117,6 +117,9 @@ ID        STARTED                     TOOK  CLIENT   SERVER           OUTCOME   
         assert drawn(lines[0], colour=False).split() == ["ID", "STARTED", "CLIENT", "OUTCOME", "STUCK", "AT", "LIKELY"]
         assert "07:51:06 " in drawn(lines[1], colour=False)
 
+    def test_on_a_terminal_a_column_without_a_word_is_left_out(self) -> None:
+        assert drawn(table([row_of(connected())], 120)[0], colour=False).split() == ["ID", "STARTED", "TOOK", "CLIENT", "SERVER", "OUTCOME"]
+
     def test_several_days_and_servers_are_told_apart(self) -> None:
         later = connected()
         later.started_at += 86_400

@@ -91,22 +91,19 @@ HOSTILE: dict[str, bytes] = {
 def test_a_hostile_line_costs_only_itself(name: str, tmp_path: Path) -> None:
     log = tmp_path / "access.log"
     log.write_bytes(GOOD.encode() + HOSTILE[name] + b"\n" + GOOD.replace("07:51:", "08:51:").encode())
-    for output in ("--json", "--stats"):
-        done = connwatch("replay", output, str(log))
-        assert done.returncode == 1
-        assert all(json.loads(row) for row in done.stdout.splitlines())
-        assert done.stdout.isascii()
-        if output == "--json":
-            assert stages(done) >= ALL_STAGES
+    done = connwatch("replay", "--json", str(log))
+    assert done.returncode == 1
+    assert done.stdout.isascii()
+    assert stages(done) >= ALL_STAGES
 
 
-@pytest.mark.parametrize("name", ["NUL bytes", "invalid UTF-8", "ANSI and OSC", "ANSI in a request", "forged quotes"])
-def test_no_byte_of_a_log_acts_on_the_terminal(name: str, tmp_path: Path) -> None:
+def test_no_byte_of_a_log_acts_on_the_terminal(tmp_path: Path) -> None:
+    hostile = b"".join(HOSTILE[name] for name in ("NUL bytes", "invalid UTF-8", "ANSI and OSC", "ANSI in a request", "forged quotes"))
     log = tmp_path / "access\x1b[31m.log"
-    log.write_bytes(GOOD.encode() + HOSTILE[name])
+    log.write_bytes(GOOD.encode() + hostile)
     table = connwatch("replay", str(log))
     ident = table.stdout.splitlines()[1].split()[0].decode()
-    explained = connwatch("explain", "-", stdin=HOSTILE[name])
+    explained = connwatch("explain", "-", stdin=hostile)
     for done in (table, connwatch("replay", str(log), "--attempt", ident), connwatch("report", str(log)), connwatch("check", str(log)), explained):
         for shown in (done.stdout.decode(), done.stderr.decode()):
             assert all(character.isprintable() or character in "\n\t" for character in shown), shown
