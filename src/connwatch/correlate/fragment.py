@@ -34,7 +34,8 @@ class Fragment:
     start: float
     end: float
     agents: dict[str, str] = field(default_factory=dict)  # leg -> agent last named there
-    addresses: dict[str, list[str]] = field(default_factory=dict)  # leg -> addresses, newest last
+    backend: list[str] = field(default_factory=list)  # addresses of the MCP and OAuth clients, newest last
+    browser: list[str] = field(default_factory=list)  # addresses of the browser, newest last
     upstreams: dict[str, str] = field(default_factory=dict)
     client: str | None = None  # family named by an agent or a redirect URI
     redirect_client: str | None = None  # family named by the redirect URI alone
@@ -99,10 +100,7 @@ class Fragment:
         if event.agent is not None:
             self.agents.setdefault(leg, event.agent or "-")
         if event.address:
-            seen = self.addresses.setdefault(leg, [])
-            if event.address in seen:
-                seen.remove(event.address)
-            seen.append(event.address)
+            _renew(self.browser if leg == "browser" else self.backend, event.address)
         if event.upstream and event.upstream != "-":
             self.upstreams.setdefault(leg, event.upstream)
         if event.client is not None:
@@ -130,18 +128,25 @@ class Fragment:
             self.agents.setdefault(leg, agent)
         for leg, upstream in other.upstreams.items():
             self.upstreams.setdefault(leg, upstream)
-        for leg, addresses in other.addresses.items():
-            seen = self.addresses.setdefault(leg, [])
-            for address in addresses:
-                if address in seen:
-                    seen.remove(address)
-                seen.append(address)
+        for address in other.backend:
+            _renew(self.backend, address)
+        for address in other.browser:
+            _renew(self.browser, address)
         self.client = self.client or other.client
         self.redirect_client = self.redirect_client or other.redirect_client
         self.families |= other.families
         self.sessions |= other.sessions
         self.tokens |= other.tokens
         self.hosts |= other.hosts
+
+
+def _renew(addresses: list[str], address: str) -> None:
+    """Make `address` the newest one."""
+    if addresses and addresses[-1] == address:
+        return
+    if address in addresses:
+        addresses.remove(address)
+    addresses.append(address)
 
 
 def _place(member: Member) -> tuple[float, float, tuple[int, int]]:

@@ -74,10 +74,8 @@ def _fits(group: Fragment, fragment: Fragment, habits: Habits, *, homeless: bool
         if mine is None and leg == "oauth" and agent != "-" and group.agents.get("mcp") not in (None, agent):
             return False
     if habits.same_address["own"] > _POOL:
-        for side in (("mcp", "oauth"), ("browser",)):
-            mine_there = {a for leg in side for a in group.addresses.get(leg, ())}
-            theirs = {a for leg in side for a in fragment.addresses.get(leg, ())}
-            if mine_there and theirs and not mine_there & theirs:
+        for mine, theirs in ((group.backend, fragment.backend), (group.browser, fragment.browser)):
+            if mine and theirs and not any(address in mine for address in theirs):
                 return False
     ended = next((m.event.at for m in reversed(group.members) if m.kind == "close"), None)
     if ended is not None and fragment.start > ended + _INSIDE_SLACK:

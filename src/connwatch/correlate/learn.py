@@ -10,6 +10,7 @@ import math
 from collections import Counter
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
+from functools import lru_cache
 from statistics import median
 
 from connwatch.correlate.fragment import Fragment, Member
@@ -21,7 +22,22 @@ __all__ = ["Habits"]
 
 _IDLE = 5.0  # seconds: a longer pause is not active time
 _SHIPPED_WEIGHT = 1.0  # how many observed gaps the shipped one is worth
+_KEPT_WEIGHT = 100.0  # pairs of steps that the estimate over the whole log is worth
 _PRIOR_SAME = {"own": (3.0, 1.0), "cross": (0.5, 1.0)}  # (same, different) pseudo-counts; cross: browser against backend
+
+
+@dataclass(slots=True)
+class Step:
+    """What the score of one pair of kinds is made of, but for the gap itself (`score` says how)."""
+
+    base: float
+    repeated: float
+    theta: float
+    peak: float
+    short: float
+    short_rate: float
+    long: float
+    long_rate: float
 
 
 @dataclass(slots=True)
@@ -47,11 +63,13 @@ class Habits:
     common_ids: frozenset[str] = frozenset()  # client ids of several authorizations, in a log where others have one of their own
     start_rate: float = 0.5
     active: float = 1.0
+    kept: float | None = None
+    steps: dict[tuple[str, str, str], Step] = field(default_factory=dict)  # for this state of what was learnt
 
     @classmethod
-    def of(cls, fragments: Sequence[Fragment], tables: Tables) -> Habits:
-        """First look, before any link is believed beyond exact keys."""
-        habits = cls()
+    def of(cls, fragments: Sequence[Fragment], tables: Tables, kept: float | None = None) -> Habits:
+        """First look, before any link is believed beyond exact keys. `kept`: the share of clients that keep their addresses, where it is known."""
+        habits = cls(kept=kept)
         members = [m for f in fragments for m in f.members]
         total = max(len(members), 1)
         addresses: Counter[str] = Counter()
@@ -81,7 +99,10 @@ class Habits:
 
     def relearn(self, fragments: Iterable[Fragment], tables: Tables, groups: int | None) -> None:
         """Learn from the links inside fragments: addresses that go together, and the pace of this log."""
+        self.steps = {}
         same: dict[str, list[float]] = {k: [*_PRIOR_SAME[k]] for k in _PRIOR_SAME}
+        if self.kept is not None:
+            same["own"] = [1.0 + _KEPT_WEIGHT * self.kept, 0.2 + _KEPT_WEIGHT * (1.0 - self.kept)]
         near: dict[str, list[float]] = {k: [*_PRIOR_SAME[k]] for k in _PRIOR_SAME}
         upstream = [3.0, 0.3]
         gaps: dict[tuple[str, str], list[float]] = {}
@@ -154,6 +175,7 @@ def _common_ids(members: Sequence[Member]) -> frozenset[str]:
     return frozenset(name for name, seen in states.items() if len(seen) > 1)
 
 
+@lru_cache(maxsize=65536)
 def network_of(address: str) -> str:
     """The /24 of an IPv4 address, the /48 of an IPv6 one."""
     if ":" in address:

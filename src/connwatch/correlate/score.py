@@ -6,12 +6,12 @@ look like to what any two steps of this log look like; a term without informatio
 
 from __future__ import annotations
 
-import math
+from math import exp, log
 from dataclasses import dataclass
 
 from connwatch.correlate.fragment import Fragment, Member
 from connwatch.correlate.kinds import KINDS, can_begin, leg_of
-from connwatch.correlate.learn import Habits, network_of
+from connwatch.correlate.learn import Habits, Step, network_of
 from connwatch.correlate.tables import Tables
 from connwatch.model.event import Event, Stage
 
@@ -54,7 +54,9 @@ _SAME_TOKEN = 0.5
 _OTHER_HOST = -3.0
 _OWN_PRIOR = 6.0  # how many links of this log the shipped order is worth
 _TWO_PRIOR = 3.0  # how many observations one step of context is worth against two
-_LOG6 = math.log(6.0)
+_SHORTEST = 0.0005  # seconds: stamps are no finer in practice
+_CANNOT_BEGIN = -7.0  # log P of a beginning with what cannot be one
+_HOPELESS = -30.0
 _SIDE_STEP = -1.0  # nats at least, for a step that the usual order does not know
 _LIMIT = 5.0  # no single feature may decide alone
 
@@ -91,17 +93,40 @@ class Scorer:
 
     def _step(self, earlier: str, one: Member, two: Member, gap: float) -> float:
         before, after = one.kind, two.kind
-        order = self._order(earlier, before, after)
+        steps = self.habits.steps
+        step = steps.get((earlier, before, after))
+        if step is None:
+            step = steps[earlier, before, after] = self._known_step(earlier, before, after)
+        base = step.base
         if before == after and before in _REFUSED and _repeats(one.event, two.event):
-            order = max(order, math.log(_REPEAT / self.tables.p_end(before)))
-        if order < -9.0:
+            base = max(base, step.repeated)
+        if base < _HOPELESS:
             return IMPOSSIBLE
         if before == "token+" and after == "challenge" and two.event.authorization is False:
-            order += _UNASKED
-        if KINDS[after][0] == "browser" and two.event.stage is Stage.AUTHORIZATION:
-            order += self._own_id(before, two.event)
-        begin = self.tables.log_begin(after) if can_begin(after) else -7.0
-        return order + self._pace(earlier, before, after, max(gap, 0.0005)) - math.log(self.habits.start_rate) - begin
+            base += _UNASKED
+        if self.habits.common_ids and two.event.stage is Stage.AUTHORIZATION:
+            base += self._own_id(before, two.event)
+        if gap < _SHORTEST:
+            gap = _SHORTEST
+        density = step.peak * gap * gap * gap * exp(-gap / step.theta) if gap < 40.0 * step.theta else 0.0
+        density += step.short * exp(-gap * step.short_rate)
+        density += step.long * exp(-gap * step.long_rate)
+        return base + log(density + 1e-12)
+
+    def _known_step(self, earlier: str, before: str, after: str) -> Step:
+        """What is constant for a pair of kinds: order against "a new attempt", and the shape of the gap.
+
+        The gap is a gamma of shape 4 around the habit (log-concave on purpose), over two exponentials for what follows no habit.
+        """
+        tables = self.tables
+        order = self._order(earlier, before, after)
+        new = (tables.log_begin(after) if can_begin(after) else _CANNOT_BEGIN) + log(self.habits.start_rate)
+        theta = self.habits.typical(earlier, before, after, tables) / 3.672
+        short, short_mean, long, long_mean = _SLACK.get((_group(before), _group(after)), _MACHINE)
+        peak = (1.0 - short - long) / (6.0 * theta**4)
+        base = order - new if order > -9.0 else IMPOSSIBLE
+        repeated = log(_REPEAT / tables.p_end(before)) - new
+        return Step(base, repeated, theta, peak, short / short_mean, 1.0 / short_mean, long / long_mean, 1.0 / long_mean)
 
     def _own_id(self, before: str, event: Event) -> float:
         """Who just registered uses a client id of its own (RFC 7591); who did not, one that others use too, or a document's (an URL)."""
@@ -126,18 +151,7 @@ class Scorer:
             mine = habits.follows_two.get((earlier, before))
             if mine is not None:
                 p = (mine[after] + _OWN_PRIOR * p) / (mine.total() + _OWN_PRIOR)
-        return math.log(p) - math.log(tables.p_end(before))
-
-    def _pace(self, earlier: str, before: str, after: str, gap: float) -> float:
-        """log density of the gap: a gamma of shape 4 around the habit (log-concave on purpose), over two exponentials for what follows no habit."""
-        typical = self.habits.typical(earlier, before, after, self.tables)
-        theta = typical / 3.672
-        density = math.exp(3.0 * math.log(gap) - gap / theta - 4.0 * math.log(theta) - _LOG6) if gap < 40 * theta else 0.0
-        short, short_mean, long, long_mean = _SLACK.get((_group(before), _group(after)), _MACHINE)
-        density *= 1.0 - short - long
-        density += short / short_mean * math.exp(-gap / short_mean) if gap < 30 * short_mean else 0.0
-        density += long / long_mean * math.exp(-gap / long_mean) if gap < 30 * long_mean else 1e-9
-        return math.log(density + 1e-12)
+        return log(p) - log(tables.p_end(before))
 
     @staticmethod
     def is_pause(before: str, after: str) -> bool:
@@ -145,25 +159,26 @@ class Scorer:
         return _SLACK.get((_group(before), _group(after))) is _PERSON and after not in ("page", "other")
 
     def likeness(self, one: Fragment, two: Fragment) -> float:
-        """Nats from what the two show of their client: agents, addresses, vendors, hosts, upstreams."""
+        """Nats from what the two show of their client: agents, addresses, vendors, hosts, upstreams, bearers."""
         return self._agents(one, two) + self._addresses(one, two) + self._vendors(one, two) + self._places(one, two) + self._bearers(one, two)
 
     def _agents(self, one: Fragment, two: Fragment) -> float:
         total = 0.0
+        mine, theirs = one.agents, two.agents
         compared = False
-        kin = bool(one.families & two.families)
-        for leg in ("mcp", "oauth", "browser"):
-            mine, theirs = one.agents.get(leg), two.agents.get(leg)
-            if mine is not None and theirs is not None:
+        shares = self.habits.agent_share
+        for leg, agent in mine.items():
+            other = theirs.get(leg)
+            if other is not None:
                 compared = True
-                same = _SAME_PROGRAM if kin or leg == "browser" else _SAME_AGENT
-                total += _ratio(mine == theirs, same, self.habits.agent_share.get(mine, 0.1))
+                same = _SAME_PROGRAM if leg == "browser" or not one.families.isdisjoint(two.families) else _SAME_AGENT
+                total += _ratio(agent == other, same, shares.get(agent, 0.1))
         if not compared:
-            if "mcp" in one.agents and "oauth" in two.agents:
-                total = self._two_programs(one.agents["mcp"], two.agents["oauth"], kin=kin)
-            elif "oauth" in one.agents and "mcp" in two.agents:
-                total = self._two_programs(two.agents["mcp"], one.agents["oauth"], kin=kin)
-        return max(-_LIMIT, min(total, _LIMIT))
+            if "mcp" in mine and "oauth" in theirs:
+                total = self._two_programs(mine["mcp"], theirs["oauth"], kin=not one.families.isdisjoint(two.families))
+            elif "oauth" in mine and "mcp" in theirs:
+                total = self._two_programs(theirs["mcp"], mine["oauth"], kin=not one.families.isdisjoint(two.families))
+        return -_LIMIT if total < -_LIMIT else _LIMIT if total > _LIMIT else total
 
     def _two_programs(self, mcp: str, oauth: str, *, kin: bool) -> float:
         """The MCP leg and the OAuth leg of one client may name different agents; which go together is learnt from this log."""
@@ -172,33 +187,35 @@ class Scorer:
         p = prior
         if known is not None:
             p = (known[oauth] + 2.0 * prior) / (known.total() + 2.0)
-        return math.log(p / max(self.habits.agent_share.get(oauth, 0.1), 0.01))
+        return log(p / max(self.habits.agent_share.get(oauth, 0.1), 0.01))
 
     def _addresses(self, one: Fragment, two: Fragment) -> float:
-        legs_one = "browser" if leg_of(one.tail.kind) == "browser" else "backend"
-        legs_two = "browser" if leg_of(two.head.kind) == "browser" else "backend"
         total = 0.0
-        for side in ("backend", "browser"):
-            mine, theirs = _of_side(one, side), _of_side(two, side)
-            if mine and theirs:
-                total += self._compare(mine, theirs, "own")
-        if total == 0.0 and legs_one != legs_two:
-            mine, theirs = _of_side(one, legs_one), _of_side(two, legs_two)
-            if mine and theirs:
-                total += self._compare(mine, theirs, "cross")
-        return max(-_LIMIT, min(total, _LIMIT))
+        if one.backend and two.backend:
+            total = self._compare(one.backend, two.backend, "own")
+        if one.browser and two.browser:
+            total += self._compare(one.browser, two.browser, "own")
+        if total == 0.0:
+            mine = one.browser if leg_of(one.tail.kind) == "browser" else one.backend
+            theirs = two.browser if leg_of(two.head.kind) == "browser" else two.backend
+            if mine and theirs and (mine is one.browser) != (theirs is two.browser):
+                total = self._compare(mine, theirs, "cross")
+        return -_LIMIT if total < -_LIMIT else _LIMIT if total > _LIMIT else total
 
     def _compare(self, mine: list[str], theirs: list[str], pair: str) -> float:
         habits = self.habits
         here = mine[-1]
         share = habits.address_share.get(here, 0.05)
-        if any(a in mine for a in theirs):
-            return math.log(max(habits.same_address[pair], 0.02) / max(share, 0.005)) if share < 0.999 else 0.0
-        different = math.log((1.0 - min(habits.same_address[pair], 0.98)) / (1.0 - min(share, 0.98)))
-        near_share = habits.network_share.get(network_of(here), 0.1)
-        if any(network_of(a) == network_of(b) for a in theirs for b in mine):
-            return different + math.log(max(habits.same_network[pair], 0.02) / max(near_share, 0.02)) * 0.5
-        return different + math.log((1.0 - min(habits.same_network[pair], 0.95)) / (1.0 - min(near_share, 0.95))) * 0.5
+        p_same = habits.same_address[pair]
+        if here in theirs or (len(mine) > 1 and any(a in mine for a in theirs)):
+            return log(max(p_same, 0.02) / max(share, 0.005)) if share < 0.999 else 0.0
+        different = log((1.0 - min(p_same, 0.98)) / (1.0 - min(share, 0.98)))
+        network = network_of(here)
+        near_share = habits.network_share.get(network, 0.1)
+        near = habits.same_network[pair]
+        if any(network_of(a) == network for a in theirs):
+            return different + log(max(near, 0.02) / max(near_share, 0.02)) * 0.5
+        return different + log((1.0 - min(near, 0.95)) / (1.0 - min(near_share, 0.95))) * 0.5
 
     @staticmethod
     def _vendors(one: Fragment, two: Fragment) -> float:
@@ -236,14 +253,8 @@ def _ratio(same: bool, p_same: float, share: float) -> float:
     """log ratio of "linked" to "unrelated" for a feature that is equal or not; 0 where everybody shares it."""
     share = min(max(share, 0.005), 1.0)
     if same:
-        return math.log(max(p_same, share) / share)
-    return math.log((1.0 - min(p_same, 0.99)) / max(1.0 - share, 0.02))
-
-
-def _of_side(fragment: Fragment, side: str) -> list[str]:
-    if side == "browser":
-        return fragment.addresses.get("browser", [])
-    return fragment.addresses.get("mcp", []) + [a for a in fragment.addresses.get("oauth", []) if a not in fragment.addresses.get("mcp", [])]
+        return log(max(p_same, share) / share)
+    return log((1.0 - min(p_same, 0.99)) / max(1.0 - share, 0.02))
 
 
 def _group(kind: str) -> str:

@@ -30,10 +30,10 @@ _MAX_CANDIDATES = 24  # predecessors considered for a fragment, the most believa
 _INFERRED = 0.85  # links surer than this are "inferred", others "ambiguous"
 
 
-def solve(fragments: list[Fragment], tables: Tables) -> tuple[list[Fragment], Habits]:
+def solve(fragments: list[Fragment], tables: Tables, kept: float | None = None) -> tuple[list[Fragment], Habits]:
     """Merge fragments into groups; gives them ordered by start, and what was learnt of the log. Links say how sure they are."""
     fragments = sorted(fragments, key=_order)
-    habits = Habits.of(fragments, tables)
+    habits = Habits.of(fragments, tables, kept)
     if len(fragments) < 2:
         return fragments, habits
     for pauses in (False, True):

@@ -16,9 +16,10 @@ from connwatch.correlate.busy import Busy
 from connwatch.correlate.exact import ClientIds
 from connwatch.correlate.fragment import Fragment
 from connwatch.correlate.kinds import KINDS, kind_of
-from connwatch.correlate.lanes import Lanes, lane_of
+from connwatch.correlate.lanes import Lane, Lanes, lane_of
 from connwatch.correlate.learn import Habits
 from connwatch.correlate.solve import solve
+from connwatch.correlate.sticky import Stickiness
 from connwatch.correlate.tables import Tables
 from connwatch.model.event import Event, Link, Stage
 
@@ -29,9 +30,22 @@ PATIENCE = 180.0  # seconds that a fragment stays fresh at most
 LOOKAHEAD = 5.0  # seconds of what follows that a decision may use, where the window is busy
 _FULL = 400  # events between two settlements
 _JOINT = 260  # fragments that are assigned jointly; more are assigned one by one
+_FIRST = 200  # fragments that are assigned jointly, whatever it costs, to learn the habits of a log
 _TELLING = 20  # fragments from which a settlement teaches the habits of the log
 _THINKABLE = 0.02  # P(next | before) under which a predecessor is not looked for
-_STICKY = 0.96  # P(same address | next step) above which a speaker's address is believed
+# What one speaker may do next, whatever the counts say: by class. A browser stands between discovery and the token, which is no gap here.
+_GOES_ON = {
+    "start": ("metadata", "broken"),
+    "metadata": ("metadata", "register", "token", "broken"),
+    "register": ("token", "broken"),
+    "token": ("session", "session-", "broken"),
+    "session": ("session", "session-", "token", "broken"),
+    "session-": ("session", "session-", "token", "broken"),
+    "broken": ("broken",),
+    "browser": ("browser",),
+}
+_STICKY = 0.9  # share of clients that keep their address, above which a speaker is believed to be one client
+_FIRST_STEP = -2.0  # log P(an attempt begins with this) above which a step may well be a first one
 _PAGE_AFTER = 5.0  # seconds: a page with a transaction of its own follows its authorization request within this time
 _ONE_SPEAKER = 30.0  # seconds: a pause after which even the same speaker may be somebody else
 
@@ -53,6 +67,7 @@ class Window:
     _ids: ClientIds = field(default_factory=ClientIds)
     _opened: dict[tuple[str | None, str | None, str | None], tuple[float, Fragment]] = field(default_factory=dict)
     _habits: Habits | None = None
+    _sticky: Stickiness = field(default_factory=Stickiness)
     _natural: dict[tuple[str, str], bool] = field(default_factory=dict)
 
     # events
@@ -60,6 +75,8 @@ class Window:
     def add(self, event: Event) -> None:
         """Take an event; events come in order of time."""
         kind = kind_of(event)
+        if event.actor != "browser":
+            self._sticky.note(lane_of(event), kind, event.started_at, self._goes_on, first=self.tables.log_begin(kind) > _FIRST_STEP)
         keys = list(self._ids.exact_keys(event)) if event.keys else []
         home = self._by_key(keys) or self._by_page(event, kind) or self._by_speaker(event, kind)
         if home is None:
@@ -118,7 +135,11 @@ class Window:
         ready = [f for f in self.fresh.values() if f.end <= until]
         if not ready:
             return
-        nodes = self._neighbourhood(ready)
+        if self._habits is None and len(ready) > _FIRST:
+            ready = ready[:_FIRST]  # the habits of this log must be known before anything is decided one by one
+            nodes = ready
+        else:
+            nodes = self._neighbourhood(ready)
         if len(nodes) <= _JOINT:
             self._jointly(nodes)
         else:
@@ -131,7 +152,7 @@ class Window:
         for node in nodes:
             self.lanes.close(node)
         before = {id(node): len(node.members) for node in nodes}
-        groups, habits = solve(nodes, self.tables)
+        groups, habits = solve(nodes, self.tables, self._sticky.share())
         if len(nodes) > _TELLING or self._habits is None:
             self._habits = habits
         for group in groups:
@@ -183,25 +204,32 @@ class Window:
         return opened[1]
 
     def _by_speaker(self, event: Event, kind: str) -> Fragment | None:
-        habits = self._habits
-        if habits is None or habits.same_address["own"] < _STICKY or self.tables.log_begin(kind) > -2.0:
+        if self.tables.log_begin(kind) > _FIRST_STEP:
             return None
-        found = None
-        for fragment in self.lanes.speaking(lane_of(event)).values():
-            gap = event.started_at - fragment.end
-            if gap > _ONE_SPEAKER or not self._goes_on(fragment.tail.kind, kind):
-                continue
-            if found is not None:
-                return None
-            found = fragment
-        if found is None or (found.sessions and any(k == "session" and v not in found.sessions for k, v in event.keys)):
+        lane = lane_of(event)
+        fits = self._fitting(lane, kind, event.started_at)
+        if len(fits) != 1 or (self._sticky.share() or 0.0) < _STICKY:
+            return None
+        found = fits[0]
+        if found.sessions and any(k == "session" and v not in found.sessions for k, v in event.keys):
             return None
         return found
+
+    def _fitting(self, lane: Lane, kind: str, at: float) -> list[Fragment]:
+        """The open fragments of a speaker that a step of this kind goes on with; two are enough to know that it is not clear."""
+        out = []
+        for fragment in self.lanes.speaking(lane).values():
+            if at - fragment.end <= _ONE_SPEAKER and self._goes_on(fragment.tail.kind, kind):
+                out.append(fragment)
+                if len(out) > 1:
+                    break
+        return out
 
     def _goes_on(self, before: str, after: str) -> bool:
         known = self._natural.get((before, after))
         if known is None:
-            known = self._natural[before, after] = self.tables.p_next(before, after) > self.tables.p_end(before) * 0.6
+            usual = self.tables.p_next(before, after) > self.tables.p_end(before) * 0.6
+            known = self._natural[before, after] = usual or _group(after) in _GOES_ON.get(_group(before), ())
         return known
 
     def _own(self, key: Key, fragment: Fragment) -> Fragment:
@@ -232,3 +260,7 @@ class Window:
     def all_open(self) -> Iterable[Fragment]:
         """Every open fragment."""
         return self.lanes.live.values()
+
+
+def _group(kind: str) -> str:
+    return KINDS[kind][0]
