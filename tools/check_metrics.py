@@ -48,7 +48,7 @@ def exported() -> str:
     with tempfile.TemporaryDirectory() as folder:
         here, port = pathlib.Path(folder), free_port()
         log = here / "access.log"
-        shutil.copy(LOG, log)
+        log.touch()  # a daemon begins at the end of a file: the lines come once it is there
         config = here / "connwatch.toml"
         config.write_text(
             f'[state]\npath = "{here}/state.db"\n[http]\nlisten = "127.0.0.1:{port}"\n'
@@ -60,6 +60,8 @@ def exported() -> str:
             text, end = "", time.monotonic() + PATIENCE
             while time.monotonic() < end and daemon.poll() is None:
                 text = fetch(f"http://127.0.0.1:{port}/metrics")
+                if text and not log.stat().st_size and '"live"' in fetch(f"http://127.0.0.1:{port}/readyz"):
+                    shutil.copy(LOG, log)
                 if re.search(r"^connwatch_lines_read_total\{[^}]*\} [1-9]", text, re.MULTILINE):
                     break
                 time.sleep(0.1)

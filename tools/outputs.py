@@ -10,7 +10,7 @@ A block is marked so, the command being one that the reader can type in the proj
     ...
     ```
 
-Exit status 1 when a block is stale, and names it.
+Where the output itself holds a fence, the block has a longer one. Exit status 1 when a block is stale, and names it.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ import subprocess
 import sys
 
 ROOT = pathlib.Path(__file__).resolve().parent.parent
-BLOCK = re.compile(r"(<!-- output of: (?P<command>connwatch [^\n]*?) -->\n```(?P<kind>\w*)\n)(?P<body>.*?)(\n?```)", re.DOTALL)
+BLOCK = re.compile(r"(<!-- output of: (?P<command>connwatch [^\n]*?) -->\n(?P<fence>`{3,})\w*\n).*?\n?(?P=fence)(?!`)", re.DOTALL)
 
 
 def run(command: str) -> str:
@@ -40,7 +40,7 @@ def run(command: str) -> str:
 
 def renewed(text: str) -> str:
     """The document as it should be."""
-    return BLOCK.sub(lambda m: f"{m[1]}{run(m['command'])}\n```", text)
+    return BLOCK.sub(lambda m: f"{m[1]}{run(m['command'])}\n{m['fence']}", text)
 
 
 def main() -> int:

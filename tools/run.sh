@@ -8,5 +8,5 @@ if [ -n "$config" ]; then
     echo "connwatch: the daemon on $config; metrics and health at the address under [http] there (http://127.0.0.1:9817 unless it says otherwise)" >&2
     exec "$connwatch" run --config "$config" "$@"
 fi
-echo "connwatch: no configuration, so a recorded stream is played. Look at http://127.0.0.1:9817/metrics; another terminal: $connwatch tail" >&2
-exec "$connwatch" demo "$@"
+echo "connwatch: no configuration, so a recorded stream is played. Look at http://127.0.0.1:9817/ and /metrics; in another terminal: $connwatch tail" >&2
+exec "$connwatch" demo --serve "$@"
