@@ -19,22 +19,28 @@ _GUARDED = (
     "sid|jsessionid|phpsessid|api_key|api-key|apikey|x-api-key|auth|ticket|otp|signature|sig|txn|txid|transaction|transaction_id|request_uri|jwt|"
     "device_code|user_code|csrf|csrf_token|xsrf"
 )
+#: Where a name or a value may begin: behind anything but a letter or digit, and behind an escaped character (`\x22`, `%3D`).
+_EDGE = r"(?:(?<![A-Za-z0-9])|(?<=\\x[0-9A-Fa-f]{2})|(?<=%[0-9A-Fa-f]{2}))"
+_QUOTE = r"(?:\\x2[27]|\\?[\"'`])"
 _HEADER = re.compile(
-    r"(?P<name>\b(?:proxy-)?authorization|\bset-cookie2?|\bcookie)(?P<quote>\\?[\"']?)(?P<gap>\s*[:=]\s*)"
-    r"(?P<open>\\?[\"'])?(?P<scheme>(?:bearer|basic|dpop|digest)\s+)?(?P<value>(?(open)[^\"'\\]+|[^\s\"'\\,][^\r\n\"'\\]*))",
+    rf"{_EDGE}(?P<name>(?:proxy-)?authorization|set-cookie2?|cookie)(?P<gap>{_QUOTE}?\s*[:=]\s*)"
+    rf"(?P<open>{_QUOTE})?(?P<scheme>(?:bearer|basic|dpop|digest)\s+)?(?P<value>(?(open)[^\"'\\]+|[^\s\"'\\,][^\r\n\"'\\]*))",
     re.IGNORECASE,
 )
-_SCHEME = re.compile(r"\b(?P<scheme>bearer|basic|dpop)(?P<gap>(?:\s|%20)+)(?!\w+=\\?[\"'x])(?P<value>[A-Za-z0-9._~+/=\-]{4,})", re.IGNORECASE)
+_SCHEME = re.compile(
+    rf"{_EDGE}(?P<name>bearer|basic|dpop)(?P<gap>(?:\s|%20)+)(?!\w+={_QUOTE})(?P<value>[A-Za-z0-9._~+/=\-]{{4,}})",
+    re.IGNORECASE,
+)
 _NAMED = re.compile(
-    rf"(?<![A-Za-z0-9])(?P<name>(?:[A-Za-z0-9]+[_-])??(?:{_GUARDED}))(?P<gap>\\?[\"']?\s*(?:=|:|%3[Dd])\s*\\?[\"'`]?)"
-    r"(?P<value>[^\s\"'`&;,<>(){}\[\]\\|#%](?:[^\s\"'`&;,<>(){}\[\]\\|#%]|%[0-9A-Fa-f]{2}(?<!%26)(?<!%23))*)",
+    rf"{_EDGE}(?P<name>(?:[A-Za-z0-9]+[_-])??(?:{_GUARDED}))(?P<gap>{_QUOTE}?\s*(?:=|:|%3D)\s*{_QUOTE}?)"
+    r"(?P<value>[^\s\"'`&;,<>(){}\[\]\\|#%](?:[^\s\"'`&;,<>(){}\[\]\\|#%]|%[0-9A-F]{2}(?<!%26)(?<!%23))*)",
     re.IGNORECASE,
 )
 _USERINFO = re.compile(r"(?P<scheme>[A-Za-z][A-Za-z0-9+.\-]{1,15}://)[^\s/@\"'?#]{1,256}@")
 #: What stands as a digest already is left alone.
 _WORD = re.compile(r"(?<![A-Za-z0-9_\-+=])(?!(?<=#)[0-9a-f]{16}(?![A-Za-z0-9_\-~+=]))[A-Za-z0-9_\-~+=]{16,}")
 _BASE64 = re.compile(r"(?<![A-Za-z0-9+/])[A-Za-z0-9+/]{40,}={0,2}")
-_PREFIXED = re.compile(r"(?<![A-Za-z0-9])" + PREFIXED.pattern)
+_PREFIXED = re.compile(_EDGE + PREFIXED.pattern)
 #: Values of `code` and `state` that are no secrets: small numbers (JSON-RPC and HTTP codes), errno names, empty words.
 _HARMLESS = re.compile(
     r"-?\d{1,5}|E[A-Z]{3,14}|null|none|true|false|undefined|missing|present|absent|invalid|expired|required|"
@@ -52,12 +58,11 @@ def scrub(text: str, digest: Callable[[str], str]) -> str:
         text = text[:_LONGEST].rpartition(" ")[0]
 
     def header(found: re.Match[str]) -> str:
-        introduction = found["name"] + found["quote"] + found["gap"] + (found["open"] or "") + (found["scheme"] or "")
+        introduction = found["name"] + found["gap"] + (found["open"] or "") + (found["scheme"] or "")
         return introduction + _masked(found["value"], digest)
 
     def valued(found: re.Match[str]) -> str:
-        introduction = found["scheme"] if "scheme" in found.re.groupindex else found["name"]
-        return introduction + found["gap"] + _masked(found["value"], digest)
+        return found["name"] + found["gap"] + _masked(found["value"], digest)
 
     def shaped(found: re.Match[str]) -> str:
         return digest(found.group()) if token_like(found.group()) else found.group()

@@ -131,6 +131,8 @@ def test_paths_are_bounded_and_printable() -> None:
         ("refresh_token: tok2", "tok2"),
         ("client_secret=hunter2&x=1", "hunter2"),
         ("https://user:hunter2@proxy.example/x", "hunter2"),
+        ("{\\x22token\\x22:\\x22abcd1234\\x22}", "abcd1234"),
+        ("https://c.example/cb#QFv_MSznS9a_YygbaNQUe24b3x5ahDasf8E71L_TRdg", "QFv_"),
         ("using pat_lab12345 for user", "pat_lab12345"),
         ("token 9b736a9c6008a1bd234d5053a2ecc6eb seen", "9b736a9c6008a1bd234d5053a2ecc6eb"),
     ],
