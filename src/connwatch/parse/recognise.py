@@ -21,6 +21,8 @@ __all__ = ["AutoParser", "Explanation", "explain", "recognise"]
 
 _NEW = 48  # lines that are tried on every format
 _PATIENCE = 64  # lines that the leader refused and one other took, less those that the leader took, before that one leads
+_MOST_VAIN = 256  # lines in a row that no format took, before only every 32nd is tried on all
+_NOW_AND_THEN = 32
 _ASIDE = 0.3
 _LONGEST = 300
 
@@ -73,6 +75,7 @@ class AutoParser:
         self._lines = 0
         self._rival = ""
         self._refused = 0
+        self._vain = 0
 
     @property
     def format(self) -> str:
@@ -147,6 +150,11 @@ class AutoParser:
 
     def _best(self, line: Line) -> str | None:
         """The most telling format for this line alone; every format that takes it gains by what the line tells."""
+        if self._vain > _MOST_VAIN:
+            # Trying thirty formats costs as much as parsing hundreds of lines: junk gets a look now and then.
+            self._vain += 1
+            if self._vain % _NOW_AND_THEN:
+                return None
         best, highest = None, 0.0
         for name in self._ranked:
             trial = self._trials.get(name)
@@ -156,6 +164,7 @@ class AutoParser:
             self._scores[name] = self._scores.get(name, 0.0) + score
             if score > highest:
                 best, highest = name, score
+        self._vain = 0 if best is not None else self._vain + (self._vain <= _MOST_VAIN)
         return best
 
     def _telling(self, name: str, records: Sequence[Record]) -> float:

@@ -169,3 +169,55 @@ def test_every_line_is_counted_exactly_once(data: bytes) -> None:
 
 def test_unparsed_lines_are_not_yielded() -> None:
     assert not [record for record in records_of("?\n" * 3) if isinstance(record, Unparsed)]
+
+
+JSON = (
+    '{"time_local":"2026-11-23T07:52:42+00:00","client_ip":"","remote_addr":"10.0.1.2","request":"GET /index.html HTTP/1.1","status":"200",'
+    '"body_bytes_sent":"74","request_time":"0.002","upstream_response_time":"0.003","upstream_addr":"127.0.0.1:8801","http_referrer":"",'
+    '"http_user_agent":"node","request_id":"9b736a9c6008a1bd234d5053a2ecc6eb"}'
+)
+
+
+@settings(max_examples=10, deadline=None)
+@given(
+    runs=st.lists(
+        st.tuples(st.sampled_from([ORDINARY, MCP, JSON, JSON.replace("/index.html", "/mcp"), REFUSED, "?"]), st.integers(1, 90)), max_size=9
+    ),
+    size=st.integers(1, 5000),
+)
+def test_a_source_that_is_recognised_on_the_way_does_not_depend_on_cuts(runs: list[tuple[str, int]], size: int) -> None:
+    data = "".join(f"{line}\n" * count for line, count in [(ORDINARY, 50), *runs]).encode()
+    whole = read([data], "auto", "/odd/endpoint")
+    assert read(data.splitlines(keepends=True), "auto", "/odd/endpoint") == whole
+    assert read([data[at : at + size] for at in range(0, len(data), size)], "auto", "/odd/endpoint") == whole
+
+
+def test_a_recognised_source_takes_up_a_new_format() -> None:
+    under_test = reader("auto")
+    text = "\n".join([*[ORDINARY] * 100, *[JSON.replace("/index.html", "/mcp")] * 200, *[JSON] * 100, ""])
+    found = list(under_test.records(text.encode()))
+    assert (len(found), under_test.format, under_test.lines, under_test.unparsed) == (200, "nginx-proxy-json", 400, 0)
+
+
+def test_candidates_that_run_over_the_end_of_a_line_count_for_their_own_line_only() -> None:
+    running = re.compile(rb' /(?:mcp |index[^"]*+"[^"]*+"[^"]*+" "Claude| HTTP[^@]*+@)')
+    under_test = BlockReader("nginx", "nginx-proxy", FORMATS, REDACTOR, running, lambda request: None)
+    broken = ORDINARY[: ORDINARY.index(" HTTP")]
+    text = f"{broken}\n{MCP}\n{ORDINARY}\n"
+    assert [record.line for record in under_test.records(text.encode()) if isinstance(record, Request)] == [2]
+    assert (under_test.lines, under_test.unparsed) == (3, 1)
+
+
+def test_an_input_that_ends_within_a_line_that_is_too_long() -> None:
+    under_test = reader()
+    list(under_test.records(b"x" * (LONGEST_LINE + 1)))
+    assert not list(under_test.finish())
+    assert (under_test.lines, under_test.oversized) == (1, 1)
+    assert [record.line for record in under_test.records(MCP.encode() + b"\n") if isinstance(record, Request)] == [2]
+
+
+def test_a_path_is_watched_once() -> None:
+    under_test = reader()
+    assert under_test.watch("/odd/endpoint")
+    assert not under_test.watch("/odd/endpoint")
+    assert not under_test.watch("relative")

@@ -79,3 +79,9 @@ def test_explain_says_what_matched_and_why_the_others_did_not() -> None:
 
 def test_explain_of_a_line_that_nobody_knows() -> None:
     assert not any(explanation.matched for explanation in explain("what is this?", FORMATS, REDACTOR))
+
+
+def test_a_flood_of_junk_is_tried_now_and_then_and_a_format_behind_it_still_found() -> None:
+    auto, requests = feed(["?"] * 3000 + [DEFAULT] * 100)
+    assert auto.leader == "nginx-proxy"
+    assert len(requests) > 60
