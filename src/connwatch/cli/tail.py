@@ -17,7 +17,7 @@ from connwatch.cli.setup import Setup, config_option, log_format_option, prepare
 from connwatch.cli.telling import Chosen
 from connwatch.cli.watching import Show, Shown, shown_on
 from connwatch.cli.working import split_address
-from connwatch.diagnose.serial import change_row
+from connwatch.diagnose.serial import CHANGE_SCHEMA, change_row
 from connwatch.model.attempt import Outcome
 from connwatch.model.errors import ConfigError, SourceError
 from connwatch.model.event import Stage
@@ -105,7 +105,8 @@ def _from_daemon(daemon: Daemon, show: Show, *, since: float | None, follow: boo
     attempts, position = daemon.attempts()
     if since is not None or not follow:
         for attempt in attempts:
-            show.take({"change": "updated" if attempt["open"] else "closed", "at": attempt["ended_at"], "attempt": attempt})
+            kind = "updated" if attempt["open"] else "closed"
+            show.take({"schema": CHANGE_SCHEMA, "change": kind, "at": attempt["ended_at"], "attempt": attempt})
     if not follow:
         return
     for row in daemon.changes(position, say=say):

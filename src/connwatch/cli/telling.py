@@ -14,7 +14,7 @@ from connwatch.cli.spans import Line, Span, Tone, padded
 from connwatch.cli.words import OUTCOME_TONES, lasting, percent, stage_name, status_tone
 from connwatch.model.attempt import Outcome
 
-__all__ = ["Chosen", "current_line", "final_line", "step_line", "withdrawn_line"]
+__all__ = ["Chosen", "current_line", "final_line", "step_line"]
 
 Row = Mapping[str, Any]
 _CLIENT, _SERVER, _STAGE = 11, 24, 18
@@ -78,11 +78,6 @@ def final_line(attempt: Row, at: str) -> Line:
     took = _seconds(attempt["ended_at"]) - _seconds(attempt["started_at"])
     line.append((f"  after {lasting(took)}", "faint"))
     return [*line, *_why(attempt)]
-
-
-def withdrawn_line(attempt: Row, at: str) -> Line:
-    """What was shown under this name belongs to another attempt."""
-    return [*_who(at, attempt), ("is part of another attempt", "faint")]
 
 
 def current_line(attempt: Row, now: float) -> Line:

@@ -13,8 +13,9 @@ from typing import Any, Protocol, TextIO
 
 from connwatch.cli.console import Screen, print_json
 from connwatch.cli.spans import Line, Span, cells, cut, drawn, write
-from connwatch.cli.telling import Chosen, current_line, final_line, step_line, withdrawn_line
+from connwatch.cli.telling import Chosen, current_line, final_line, step_line
 from connwatch.diagnose.serial import change_row
+from connwatch.model.attempt import Outcome
 from connwatch.model.change import Change
 
 __all__ = ["JsonLines", "Live", "Plain", "Show", "Shown", "shown_on"]
@@ -22,6 +23,7 @@ __all__ = ["JsonLines", "Live", "Plain", "Show", "Shown", "shown_on"]
 Row = Mapping[str, Any]
 FINAL = ("closed", "evicted")
 _REDRAW_SECONDS = 0.1
+_REMEMBERED = 20_000
 
 
 class Show(Protocol):
@@ -79,12 +81,15 @@ class JsonLines:
 
 
 class Plain:
-    """One line for each step and one for each verdict; nothing is ever drawn over."""
+    """One line for each step and one for each verdict; nothing is ever drawn over.
+
+    A step is told once, when it comes, though the attempt that it is shown with may later prove to be part of another.
+    """
 
     def __init__(self, chosen: Chosen, stream: TextIO | None = None) -> None:
         self._chosen, self._stream = chosen, stream or sys.stdout
         self._said: dict[str, tuple[str, str | None]] = {}  # the verdict that was shown of each open attempt
-        self._shown: set[str] = set()
+        self._steps: dict[tuple[str, int], None] = {}  # where the steps stand that were shown, the latest last
 
     def take(self, row: Row) -> None:
         """See Show."""
@@ -92,29 +97,31 @@ class Plain:
         if not self._chosen.attempt(attempt):
             return
         if row["change"] == "reached":
-            if self._chosen.step(row["step"]):
-                self._shown.add(attempt["id"])
+            if self._chosen.step(row["step"]) and self._is_new(row["step"]):
                 self._write(step_line(attempt, row["step"]))
             return
-        if row["change"] == "withdrawn":
-            if attempt["id"] in self._shown:
-                self._write(withdrawn_line(attempt, row["at"]))
-            self._forget(attempt["id"])
-            return
+        if row["change"] == "updated":
+            self._judged(row, self._said.get(attempt["id"]))
+        elif row["change"] in FINAL:
+            self._judged(row, self._said.pop(attempt["id"], None))
+            self._said.pop(attempt["id"], None)
+        elif row["change"] == "withdrawn":
+            self._said.pop(attempt["id"], None)
+
+    def _judged(self, row: Row, said: tuple[str, str | None] | None) -> None:
+        attempt = row["attempt"]
         verdict = (attempt["outcome"], attempt["stuck_at"])
-        told = self._said.get(attempt["id"])
-        if row["change"] in FINAL:
-            self._forget(attempt["id"])
-        elif verdict[0] == "waiting":
-            return
-        else:
+        if verdict != said and (row["change"] in FINAL or verdict[0] != Outcome.WAITING.value):
             self._said[attempt["id"]] = verdict
-        if told != verdict and (row["change"] in FINAL or row["change"] == "updated"):
             self._write(final_line(attempt, row["at"]))
 
-    def _forget(self, name: str) -> None:
-        self._said.pop(name, None)
-        self._shown.discard(name)
+    def _is_new(self, step: Row) -> bool:
+        places = [(one["source"], one["line"]) for one in step["evidence"]]
+        known = any(place in self._steps for place in places)
+        self._steps.update(dict.fromkeys(places))
+        while len(self._steps) > _REMEMBERED:
+            del self._steps[next(iter(self._steps))]
+        return not known
 
     def _write(self, line: Line) -> None:
         write(self._stream, [line], colour=False)

@@ -1,8 +1,8 @@
 """Prometheus metrics of attempts, counted from changes. Own registry; labels come from `labels.py` only; no clock but exemplars'.
 
-An attempt is counted as started when its client is known, at the latest when it closes, so that `started` and `finished` speak of the same
-clients. One that proves to be part of another is counted as withdrawn: started = finished + withdrawn + open. Everything else is
-counted when it is final.
+What is shown of an attempt while its first requests are young may prove to be part of another: it is counted as started once it has lived for
+`SETTLED` seconds of event time, at the latest when it is final. One that is taken back after that is counted as withdrawn, so that
+started = finished + withdrawn + those that are open and counted. Everything else is counted when it is final.
 What is true now (open attempts, sources) is not counted here but looked up at scrape time, in `figures.py`.
 """
 
@@ -17,10 +17,12 @@ from connwatch.model.attempt import GOOD, Attempt, Outcome
 from connwatch.model.change import Change, Closed, Evicted, Withdrawn
 from connwatch.sinks.labels import OTHER, OUTCOMES, STEPS, Labels, step_of
 
-__all__ = ["Metrics"]
+__all__ = ["SETTLED", "Metrics"]
 
 SECONDS = (0.1, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0, 60.0, 120.0, 300.0, 600.0)
 """Buckets for waiting: programs answer within seconds, people at a consent page within minutes."""
+
+SETTLED = 180.0
 
 _STOPPED = frozenset({Outcome.FAILED, Outcome.STALLED, Outcome.ABANDONED})
 
@@ -90,7 +92,7 @@ class Metrics:
                     self._withdrawn.labels(*labels).inc()
                 continue
             final = isinstance(change, Closed | Evicted)
-            if attempt.id not in self._counted and (final or attempt.client != OTHER):
+            if attempt.id not in self._counted and (final or attempt.ended_at - attempt.started_at >= SETTLED):
                 self._begin(attempt)
             if final:
                 del self._counted[attempt.id]

@@ -13,7 +13,7 @@ from connwatch.model.attempt import Attempt
 from connwatch.model.change import Closed, Evicted, Opened, Reached, Updated, Withdrawn
 from connwatch.sinks.figures import Figures, SourceFigures
 from connwatch.sinks.labels import MOST_HOSTS, Labels, step_of
-from connwatch.sinks.metrics import Metrics
+from connwatch.sinks.metrics import SETTLED, Metrics
 from support.attempts import HOST, T, a_probe, connected, the_silence
 
 CAUSES = [("session", "token-unused"), ("reach", "proxy-redirect")]
@@ -56,8 +56,7 @@ def test_an_attempt_is_counted_once_however_often_it_is_spoken_of() -> None:
     metrics, attempt = made(), the_silence()
     metrics.receive([Opened(T, attempt), Reached(T, attempt, attempt.steps[0]), Updated(T, attempt)])
     metrics.receive([Updated(T, attempt)])
-    found = samples(metrics)
-    assert found["connwatch_attempts_started_total", ("claude", HOST)] == 1
+    assert samples(metrics)["connwatch_attempts_started_total", ("claude", HOST)] == 0
     metrics.receive([Closed(T, attempt)])
     found = samples(metrics)
     assert found["connwatch_step_reached_total", ("claude", "resource_metadata")] == 1
@@ -67,23 +66,21 @@ def test_an_attempt_is_counted_once_however_often_it_is_spoken_of() -> None:
     assert found["connwatch_attempt_duration_seconds_count", ("claude",)] == 1
 
 
-def test_an_attempt_waits_for_its_client_to_be_known() -> None:
+def test_an_attempt_that_lives_long_is_counted_before_it_is_final() -> None:
     metrics, attempt = made(), the_silence()
-    attempt.client = "other"
-    metrics.receive([Opened(T, attempt)])
-    assert samples(metrics)["connwatch_attempts_started_total", ("other", HOST)] == 0
-    attempt.client = "claude"
-    metrics.receive([Updated(T, attempt)])
-    found = samples(metrics)
-    assert found["connwatch_attempts_started_total", ("claude", HOST)] == 1
+    attempt.ended_at = attempt.started_at + SETTLED
+    metrics.receive([Opened(T, attempt), Updated(T, attempt)])
+    assert samples(metrics)["connwatch_attempts_started_total", ("claude", HOST)] == 1
 
 
-def test_an_attempt_that_was_part_of_another_is_taken_back_and_leaves_nothing_behind() -> None:
-    metrics = made()
-    metrics.receive([Opened(T, the_silence()), Withdrawn(T, the_silence()), Withdrawn(T, connected())])
+def test_what_proves_to_be_part_of_another_attempt_is_taken_back_and_leaves_nothing_behind() -> None:
+    metrics, long = made(), the_silence()
+    long.ended_at = long.started_at + SETTLED
+    metrics.receive([Opened(T, long), Withdrawn(T, long), Opened(T, connected()), Withdrawn(T, connected())])
     found = samples(metrics)
     assert found["connwatch_attempts_started_total", ("claude", HOST)] == 1
     assert found["connwatch_attempts_withdrawn_total", ("claude", HOST)] == 1
+    assert found["connwatch_attempts_started_total", ("chatgpt", HOST)] == 0
     assert found["connwatch_attempts_withdrawn_total", ("chatgpt", HOST)] == 0
     assert metrics._counted == {}
 
