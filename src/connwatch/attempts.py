@@ -15,7 +15,7 @@ from connwatch.correlate.fragment import Fragment
 from connwatch.correlate.sweep import Sweep, Sweeps
 from connwatch.correlate.tables import Tables
 from connwatch.correlate.window import LOOKAHEAD, QUIET, Window
-from connwatch.diagnose.judge import deadline, judge
+from connwatch.diagnose.judge import judge
 from connwatch.model.attempt import Attempt, Step
 from connwatch.model.change import Change, Closed, Evicted, Opened, Reached, Updated, Withdrawn
 from connwatch.model.event import Event
@@ -165,12 +165,13 @@ class Ledger:
         fragment = self._window.lanes.live.get(key)
         if fragment is None or key in self._window.fresh:
             return []
-        due = deadline(self._attempt(fragment), self.catalogue)
+        attempt = self._attempt(fragment)
+        due = self._judge(fragment, attempt, now)
         if due is not None and due > now:
             self._watch[key] = due
             heapq.heappush(self._agenda, (due, key))
             return []
-        return self._end(fragment, now)
+        return self._end(fragment, now, attempt)
 
     # telling
 
@@ -200,11 +201,13 @@ class Ledger:
             changes.append(Updated(attempt.ended_at, attempt))
         return changes
 
-    def _end(self, fragment: Fragment, now: float | None, *, evicted: bool = False) -> list[Change]:
-        told = self._told.pop(id(fragment), None)
+    def _end(self, fragment: Fragment, now: float | None, attempt: Attempt | None = None, *, evicted: bool = False) -> list[Change]:
+        told = self._told.get(id(fragment))
+        if attempt is None:
+            attempt = self._attempt(fragment)
+            self._judge(fragment, attempt, now)
+        self._told.pop(id(fragment), None)
         self._watch.pop(id(fragment), None)
-        attempt = self._attempt(fragment)
-        self._judge(fragment, attempt, now)
         self._window.close(fragment)
         at = now if now is not None else attempt.ended_at
         changes: list[Change] = []
@@ -225,20 +228,23 @@ class Ledger:
         judge(attempt, self.catalogue, now=max(now, fragment.end))
         return attempt
 
-    def _judge(self, fragment: Fragment, attempt: Attempt, now: float | None) -> None:
-        """Judge an attempt; one of an ambiguous group by what became of the group: its own steps and those that somebody's must be."""
+    def _judge(self, fragment: Fragment, attempt: Attempt, now: float | None) -> float | None:
+        """Judge an attempt; one of an ambiguous group by what became of the group: its own steps and those that somebody's must be.
+
+        Gives the next instant at which silence alone would change the verdict.
+        """
         whole = _whole(fragment)
         if len(whole) == 1:
-            judge(attempt, self.catalogue, now=now)
-            return
+            return judge(attempt, self.catalogue, now=now)
         own = attempt.steps
         steps = [Step(member.event, member.link if piece is fragment else "ambiguous") for piece in whole for member in piece.members]
         attempt.steps = sorted(steps, key=lambda step: (step.event.started_at, step.event.at, step.event.serial))
         attempt.group = f"group-{_name(attempt.steps)}"
-        judge(attempt, self.catalogue, now=now)
+        due = judge(attempt, self.catalogue, now=now)
         attempt.steps = own
         attempt.started_at = min(step.event.started_at for step in own)
         attempt.ended_at = max(step.event.at for step in own)
+        return due
 
     def _attempt(self, fragment: Fragment) -> Attempt:
         members = fragment.members

@@ -64,6 +64,7 @@ class Habits:
     start_rate: float = 0.5
     active: float = 1.0
     kept: float | None = None
+    thinkable: dict[tuple[str, str], bool] = field(default_factory=dict)
     steps: dict[tuple[str, str, str], Step] = field(default_factory=dict)  # for this state of what was learnt
 
     @classmethod
@@ -99,7 +100,7 @@ class Habits:
 
     def relearn(self, fragments: Iterable[Fragment], tables: Tables, groups: int | None) -> None:
         """Learn from the links inside fragments: addresses that go together, and the pace of this log."""
-        self.steps = {}
+        self.steps, self.thinkable = {}, {}
         same: dict[str, list[float]] = {k: [*_PRIOR_SAME[k]] for k in _PRIOR_SAME}
         if self.kept is not None:
             same["own"] = [1.0 + _KEPT_WEIGHT * self.kept, 0.2 + _KEPT_WEIGHT * (1.0 - self.kept)]

@@ -57,6 +57,7 @@ _TWO_PRIOR = 3.0  # how many observations one step of context is worth against t
 _SHORTEST = 0.0005  # seconds: stamps are no finer in practice
 _CANNOT_BEGIN = -7.0  # log P of a beginning with what cannot be one
 _HOPELESS = -30.0
+_UNTHINKABLE = -12.0  # nats that no likeness of the clients makes up for
 _SIDE_STEP = -1.0  # nats at least, for a step that the usual order does not know
 _LIMIT = 5.0  # no single feature may decide alone
 
@@ -77,6 +78,16 @@ class Scorer:
         if score < -12.0:
             return IMPOSSIBLE
         return score + self.likeness(one, two)
+
+    def thinkable(self, before: str, after: str) -> bool:
+        """Whether a pair of kinds may be linked at all, whoever made the requests: a quick look before the slow one."""
+        known = self.habits.thinkable.get((before, after))
+        if known is None:
+            step = self._known_step("", before, after)
+            most = step.base + log(step.short + step.long + step.peak * (3.0 * step.theta) ** 3 * exp(-3.0) + 1e-12)
+            known = most > _UNTHINKABLE or (before == after and before in _REFUSED)
+            self.habits.thinkable[before, after] = known
+        return known
 
     def insertion(self, group: Fragment, two: Fragment, *, floor: bool) -> float:
         """Nats for "`two` is a side step of `group`", judged by the member of `group` that it would follow."""

@@ -36,69 +36,151 @@ def solve(fragments: list[Fragment], tables: Tables, kept: float | None = None) 
     habits = Habits.of(fragments, tables, kept)
     if len(fragments) < 2:
         return fragments, habits
+    web = Web(fragments, Scorer(tables, habits))
     for pauses in (False, True):
         for threshold in _ROUNDS:
-            while taken := _round(fragments, Scorer(tables, habits), threshold, pauses=pauses):
-                fragments = _merge(fragments, taken)
-                habits.relearn(fragments, tables, len(fragments))
-    fragments = gather(fragments, Scorer(tables, habits))
-    settle_by_counting(fragments, Scorer(tables, habits))
+            while web.believe(threshold, pauses=pauses):
+                pass
+            if web.grown:
+                habits.relearn(web.fragments, tables, len(web.fragments))
+                web.score()
+    fragments = gather(web.fragments, web.scorer)
+    settle_by_counting(Web(fragments, web.scorer))
     return fragments, habits
 
 
-def settle_by_counting(fragments: Sequence[Fragment], scorer: Scorer) -> None:
+def settle_by_counting(web: Web) -> None:
     """Where several could be continued by several, say that they are, without saying which by which.
 
     As many tokens as authorizations mean that every authorization got one; one fewer means that one of them did not. The best matching
     counts just so. Its links are not believed (nothing is merged); they only tell what became of the group.
     """
-    edges = _edges(fragments, scorer)
+    fragments = web.fragments
+    edges = web.edges()
     matching = _uncross(best_matching(edges), edges, fragments)
     for fragment in fragments:
         fragment.guess = fragment.guessed_by = None
     somebody: dict[int, float] = {}
     for (left, _), p in posteriors(edges).items():
         somebody[left] = somebody.get(left, 0.0) + p
-    for index, fragment in enumerate(fragments):
-        right = matching.get(index)
-        fragment.guess = fragments[right] if right is not None and somebody.get(index, 0.0) >= _COUNTED else None
-        if fragment.guess is not None:
-            fragment.guess.guessed_by = fragment
+    for left, right in matching.items():
+        if somebody.get(left, 0.0) >= _COUNTED:
+            fragments[left].guess = fragments[right]
+            fragments[right].guessed_by = fragments[left]
 
 
 def _order(fragment: Fragment) -> tuple[float, float, tuple[int, int]]:
     return (fragment.start, fragment.end, fragment.head.event.serial)
 
 
-def _edges(fragments: Sequence[Fragment], scorer: Scorer) -> Edges:
-    edges: Edges = {}
-    for right, later in enumerate(fragments):
-        row: list[tuple[float, int]] = []
-        for left in range(len(fragments)):
-            earlier = fragments[left]
-            if left == right or earlier.start > later.start or later.start - earlier.end > _HORIZON:
+class Web:
+    """The believable links between fragments, kept up to date while fragments merge.
+
+    Scoring is what costs: a pair is scored again only when one of the two has grown, or when the habits were learnt anew.
+    """
+
+    def __init__(self, fragments: list[Fragment], scorer: Scorer) -> None:
+        self.fragments = fragments
+        self.scorer = scorer
+        self.grown = False
+        self._before: dict[int, dict[int, float]] = {}  # fragment -> what it could continue -> nats
+        self.score()
+
+    def score(self) -> None:
+        """Score every pair."""
+        self.grown = False
+        self._before = {}
+        lefts = self._by_tail()
+        for later in self.fragments:
+            self._before[id(later)] = self._row(later, lefts)
+
+    def edges(self) -> Edges:
+        """The links as a bipartite graph over positions in `fragments`."""
+        place = {id(fragment): index for index, fragment in enumerate(self.fragments)}
+        edges: Edges = {}
+        for right, later in enumerate(self.fragments):
+            row = self._before[id(later)]
+            if len(row) > _MAX_CANDIDATES:
+                row = dict(sorted(row.items(), key=lambda item: (-item[1], place[item[0]]))[:_MAX_CANDIDATES])
+            for left, weight in row.items():
+                edges.setdefault(place[left], {})[right] = weight
+        return edges
+
+    def believe(self, threshold: float, *, pauses: bool) -> bool:
+        """Merge the links that are at least this probable, those of people's pauses only if `pauses`. Says whether there were any."""
+        fragments = self.fragments
+        edges = self.edges()
+        if not edges:
+            return False
+        matching = _uncross(best_matching(edges), edges, fragments)
+        slow = {(lf, rt) for lf, rt in matching.items() if self.scorer.is_pause(fragments[lf].tail.kind, fragments[rt].head.kind)}
+        rivals = _contested(edges)
+        for left, right in matching.items():
+            if (left, right) in rivals:
+                edges[left][right] += _PAUSE_BONUS if (left, right) in slow else _MATCHING_BONUS
+        probability = posteriors(edges)
+        taken = {}
+        for left, right in sorted(matching.items()):
+            p = probability[left, right]
+            if p >= threshold and (pauses or (left, right) not in slow):
+                taken[left] = (right, p)
+        if taken:
+            self._merge(taken)
+        return bool(taken)
+
+    def _merge(self, taken: dict[int, tuple[int, float]]) -> None:
+        fragments = self.fragments
+        led = {right for right, _ in taken.values()}
+        grown: list[Fragment] = []
+        for index, fragment in enumerate(fragments):
+            if index in led or index not in taken:
                 continue
-            weight = scorer.link(earlier, later)
-            if weight > 0.0:
-                row.append((weight, left))
-        row.sort(reverse=True)
-        for weight, left in row[:_MAX_CANDIDATES]:
-            edges.setdefault(left, {})[right] = weight
-    return edges
+            here = index
+            while here in taken:
+                here, p = taken[here]
+                strength: Link = "inferred" if p >= _INFERRED else "ambiguous"
+                fragment.merge(fragments[here], strength)
+            grown.append(fragment)
+        gone = {id(fragments[index]) for index in led}
+        self.fragments = sorted((f for f in fragments if id(f) not in gone), key=_order)
+        changed = gone | {id(f) for f in grown}
+        for key in gone:
+            del self._before[key]
+        for row in self._before.values():
+            for key in changed & row.keys():
+                del row[key]
+        lefts = self._by_tail()
+        for fragment in grown:
+            self._before[id(fragment)] = self._row(fragment, lefts)
+        new_lefts = _tails(grown)
+        for later in self.fragments:
+            self._before[id(later)].update(self._row(later, new_lefts))
+        self.grown = True
+
+    def _by_tail(self) -> dict[str, list[Fragment]]:
+        return _tails(self.fragments)
+
+    def _row(self, later: Fragment, lefts: dict[str, list[Fragment]]) -> dict[int, float]:
+        """What `later` could continue, of `lefts`."""
+        row: dict[int, float] = {}
+        start = later.start
+        after = later.members[0].kind
+        for before, group in lefts.items():
+            if not self.scorer.thinkable(before, after):
+                continue
+            for earlier in group:
+                if earlier.start <= start and start - earlier.end <= _HORIZON and earlier is not later:
+                    weight = self.scorer.link(earlier, later)
+                    if weight > 0.0:
+                        row[id(earlier)] = weight
+        return row
 
 
-def _round(fragments: Sequence[Fragment], scorer: Scorer, threshold: float, *, pauses: bool) -> list[tuple[int, int, float]]:
-    edges = _edges(fragments, scorer)
-    if not edges:
-        return []
-    matching = _uncross(best_matching(edges), edges, fragments)
-    slow = {(lf, rt) for lf, rt in matching.items() if scorer.is_pause(fragments[lf].tail.kind, fragments[rt].head.kind)}
-    rivals = _contested(edges)
-    for left, right in matching.items():
-        if (left, right) in rivals:
-            edges[left][right] += _PAUSE_BONUS if (left, right) in slow else _MATCHING_BONUS
-    probability = posteriors(edges)
-    return [(lf, rt, probability[lf, rt]) for lf, rt in sorted(matching.items()) if probability[lf, rt] >= threshold and (pauses or (lf, rt) not in slow)]
+def _tails(fragments: Sequence[Fragment]) -> dict[str, list[Fragment]]:
+    rows: dict[str, list[Fragment]] = {}
+    for fragment in fragments:
+        rows.setdefault(fragment.members[-1].kind, []).append(fragment)
+    return rows
 
 
 def _contested(edges: Edges) -> set[tuple[int, int]]:
@@ -140,20 +222,3 @@ def _uncross(matching: dict[int, int], edges: Edges, fragments: Sequence[Fragmen
                     matching[one], matching[two] = b, a
                     changed = True
     return matching
-
-
-def _merge(fragments: list[Fragment], links: Sequence[tuple[int, int, float]]) -> list[Fragment]:
-    following = {left: (right, p) for left, right, p in links}
-    led = {right for _, right, _ in links}
-    merged: list[Fragment] = []
-    for index, fragment in enumerate(fragments):
-        if index in led:
-            continue
-        here = index
-        while here in following:
-            here, p = following[here]
-            strength: Link = "inferred" if p >= _INFERRED else "ambiguous"
-            fragment.merge(fragments[here], strength)
-        merged.append(fragment)
-    merged.sort(key=_order)
-    return merged

@@ -30,6 +30,7 @@ PATIENCE = 180.0  # seconds that a fragment stays fresh at most
 LOOKAHEAD = 5.0  # seconds of what follows that a decision may use, where the window is busy
 _FULL = 400  # events between two settlements
 _JOINT = 260  # fragments that are assigned jointly; more are assigned one by one
+_JOINT_WHEN_BUSY = 120  # the same while events come faster than the window can be looked at in peace
 _FIRST = 200  # fragments that are assigned jointly, whatever it costs, to learn the habits of a log
 _TELLING = 20  # fragments from which a settlement teaches the habits of the log
 _THINKABLE = 0.02  # P(next | before) under which a predecessor is not looked for
@@ -47,7 +48,7 @@ _GOES_ON = {
 _STICKY = 0.9  # share of clients that keep their address, above which a speaker is believed to be one client
 _FIRST_STEP = -2.0  # log P(an attempt begins with this) above which a step may well be a first one
 _PAGE_AFTER = 5.0  # seconds: a page with a transaction of its own follows its authorization request within this time
-_ONE_SPEAKER = 30.0  # seconds: a pause after which even the same speaker may be somebody else
+_ONE_SPEAKER = 120.0  # seconds: a pause after which even the same speaker may be somebody else
 
 Key = tuple[str, str]
 
@@ -131,6 +132,7 @@ class Window:
 
     def settle(self, until: float) -> None:
         """Decide what is fresh and ended by `until`."""
+        affordable = _JOINT if self._since < _FULL else _JOINT_WHEN_BUSY
         self._since = 0
         ready = [f for f in self.fresh.values() if f.end <= until]
         if not ready:
@@ -140,10 +142,10 @@ class Window:
             nodes = ready
         else:
             nodes = self._neighbourhood(ready)
-        if len(nodes) <= _JOINT:
+        if len(nodes) <= affordable or self._habits is None:
             self._jointly(nodes)
         else:
-            Busy(self.tables, self._habits or Habits.of(nodes, self.tables), self.lanes, self._merge).link(ready)
+            Busy(self.tables, self._habits, self.lanes, self._merge).link(ready)
         for fragment in ready:
             self.fresh.pop(id(fragment), None)
 
@@ -173,7 +175,7 @@ class Window:
         for fragment in ready:
             for other in self._candidates(fragment):
                 nodes[id(other)] = other
-            if len(nodes) > 4 * _JOINT:
+            if len(nodes) > _JOINT:
                 break
         return list(nodes.values())
 
