@@ -128,6 +128,8 @@ class Ledger:
             until = now if now < window.newest + QUIET else float("inf")
         fresh = list(window.fresh.values())
         window.settle(until)
+        while until == float("inf") and window.fresh:
+            window.settle(until)
         if self._ended:
             self._absorb(fresh)
         changes = self._sweep_out(until)

@@ -20,7 +20,7 @@ from connwatch.model.event import Link
 
 __all__ = ["Busy"]
 
-_CONSIDERED = 12  # fragments scored for one
+_CONSIDERED = 8  # fragments scored for one
 _NEARLY = 2.0  # nats within which the oldest is taken
 _CLEAR = 3.0  # nats to the next that make a link more than ambiguous
 _WORTH = 0.4  # nats above "a new attempt"
@@ -38,12 +38,12 @@ class Busy:
     def link(self, fresh: Iterable[Fragment]) -> None:
         """Tie each fragment to what it goes on with, if to anything."""
         scorer = Scorer(self.tables, self.habits)
-        before = {kind: [k for k in KINDS if self.tables.p_next(k, kind) > 0.05] for kind in KINDS}
         for fragment in sorted(fresh, key=lambda f: (f.start, f.head.event.serial)):
-            if id(fragment) not in self.lanes.live or self.tables.log_begin(fragment.head.kind) > -2.0:
+            kind = fragment.head.kind
+            if id(fragment) not in self.lanes.live or self.tables.log_begin(kind) > -2.0:
                 continue
             scored = []
-            for rival in self._rivals(fragment, before[fragment.head.kind]):
+            for rival in self._rivals(fragment, scorer):
                 weight = scorer.link(rival, fragment)
                 if weight > _WORTH:
                     scored.append((weight, rival))
@@ -55,18 +55,31 @@ class Busy:
             rivals = sum(1 for weight, _ in scored if weight >= best - _CLEAR)
             self.merge(chosen, fragment, "inferred" if rivals == 1 else "ambiguous")
 
-    def _rivals(self, fragment: Fragment, kinds: list[str]) -> list[Fragment]:
-        found: dict[int, Fragment] = {}
-        for other in self.lanes.speaking(lane_of(fragment.head.event)).values():
-            if other is not fragment and other.end <= fragment.start + 0.05:
-                found[id(other)] = other
-                if len(found) >= _CONSIDERED // 2:
+    def _rivals(self, fragment: Fragment, scorer: Scorer) -> list[Fragment]:
+        """What the fragment may go on with: of the same speaker, if there is any, else the latest that did something fitting."""
+        event = fragment.head.event
+        kind = fragment.head.kind
+        latest = fragment.start + 0.05
+        found: list[Fragment] = []
+        for other in self.lanes.speaking(lane_of(event)).values():
+            if other is not fragment and other.end <= latest and scorer.thinkable(other.tail.kind, kind):
+                found.append(other)
+                if len(found) >= _CONSIDERED:
                     break
-        for kind in kinds:
-            for host in (fragment.head.event.host, *(h for h in fragment.hosts if h != fragment.head.event.host)):
-                for other in self.lanes.last_did(kind, host):
+        if found:
+            return found
+        for before in self._before(kind):
+            for other in self.lanes.last_did(before, event.host):
+                if other is not fragment and other.end <= latest:
+                    found.append(other)
                     if len(found) >= _CONSIDERED:
-                        return list(found.values())
-                    if other is not fragment and other.end <= fragment.start + 0.05:
-                        found[id(other)] = other
-        return list(found.values())
+                        return found
+        return found
+
+    def _before(self, kind: str) -> list[str]:
+        """The kinds that a step of this kind commonly follows, the commonest first."""
+        known = self.habits.common_before.get(kind)
+        if known is None:
+            common = [(self.tables.p_next(k, kind) / self.tables.p_end(k), k) for k in KINDS]
+            known = self.habits.common_before[kind] = [k for odds, k in sorted(common, reverse=True) if odds > 0.3]
+        return known

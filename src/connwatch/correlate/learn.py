@@ -64,6 +64,7 @@ class Habits:
     start_rate: float = 0.5
     active: float = 1.0
     kept: float | None = None
+    common_before: dict[str, list[str]] = field(default_factory=dict)
     thinkable: dict[tuple[str, str], bool] = field(default_factory=dict)
     steps: dict[tuple[str, str, str], Step] = field(default_factory=dict)  # for this state of what was learnt
 

@@ -31,7 +31,7 @@ LOOKAHEAD = 5.0  # seconds of what follows that a decision may use, where the wi
 _FULL = 400  # events between two settlements
 _JOINT = 260  # fragments that are assigned jointly; more are assigned one by one
 _JOINT_WHEN_BUSY = 120  # the same while events come faster than the window can be looked at in peace
-_FIRST = 200  # fragments that are assigned jointly, whatever it costs, to learn the habits of a log
+_FIRST = 120  # fragments that are assigned jointly, whatever it costs, to learn the habits of a log
 _TELLING = 20  # fragments from which a settlement teaches the habits of the log
 _THINKABLE = 0.02  # P(next | before) under which a predecessor is not looked for
 # What one speaker may do next, whatever the counts say: by class. A browser stands between discovery and the token, which is no gap here.
@@ -69,6 +69,7 @@ class Window:
     _opened: dict[tuple[str | None, str | None, str | None], tuple[float, Fragment]] = field(default_factory=dict)
     _habits: Habits | None = None
     _sticky: Stickiness = field(default_factory=Stickiness)
+    _before: dict[str, list[str]] = field(default_factory=dict)
     _natural: dict[tuple[str, str], bool] = field(default_factory=dict)
 
     # events
@@ -137,11 +138,11 @@ class Window:
         ready = [f for f in self.fresh.values() if f.end <= until]
         if not ready:
             return
-        if self._habits is None and len(ready) > _FIRST:
+        if self._habits is None and len(ready) > affordable:
             ready = ready[:_FIRST]  # the habits of this log must be known before anything is decided one by one
             nodes = ready
         else:
-            nodes = self._neighbourhood(ready)
+            nodes = self._neighbourhood(ready, affordable)
         if len(nodes) <= affordable or self._habits is None:
             self._jointly(nodes)
         else:
@@ -169,23 +170,28 @@ class Window:
             self.changed.pop(merged, None)
             self.gone.add(merged)
 
-    def _neighbourhood(self, ready: list[Fragment]) -> list[Fragment]:
+    def _neighbourhood(self, ready: list[Fragment], enough: int) -> list[Fragment]:
         """The fresh fragments, and the open ones that they could continue, join or be continued by."""
         nodes = {id(f): f for f in ready}
         for fragment in ready:
             for other in self._candidates(fragment):
                 nodes[id(other)] = other
-            if len(nodes) > _JOINT:
+            if len(nodes) > enough:
                 break
         return list(nodes.values())
 
     def _candidates(self, fragment: Fragment) -> Iterator[Fragment]:
         hosts = {None, *fragment.hosts}
-        for kind in KINDS:
-            if self.tables.p_next(kind, fragment.head.kind) > _THINKABLE:
-                for host in hosts:
-                    yield from self.lanes.last_did(kind, host)
+        for kind in self._thinkable(fragment.head.kind):
+            for host in hosts:
+                yield from self.lanes.last_did(kind, host)
         yield from self.lanes.speaking(lane_of(fragment.head.event)).values()
+
+    def _thinkable(self, after: str) -> list[str]:
+        known = self._before.get(after)
+        if known is None:
+            known = self._before[after] = [kind for kind in KINDS if self.tables.p_next(kind, after) > _THINKABLE]
+        return known
 
     # who owns what
 
