@@ -1,6 +1,6 @@
 """What wakes a file's reader. An alarm may ring for nothing and may miss a ring: it only saves time, the reader looks for itself.
 
-Choice, with the figures of docs/decisions/0020-waking-the-file-reader.md: on Linux a bare inotify descriptor in the event loop
+Choice, with the figures of docs/decisions/0004-waking-the-file-reader.md: on Linux a bare inotify descriptor in the event loop
 (0.2 ms from write to read, no cost when idle). `watchfiles`, a reload watcher, holds events back to gather them (54 ms by default, 2 ms
 at its quickest and then awake all the time); it serves where there is no inotify. Either is backed by a slow poll in the reader, for
 network file systems, bind mounts without events, and links whose target lies elsewhere.
@@ -35,7 +35,7 @@ class Alarm(Protocol):
         """Return at the next ring, or after so many seconds."""
         ...
 
-    def close(self) -> None:
+    async def close(self) -> None:
         """Stop watching; nothing is left behind."""
         ...
 
@@ -81,7 +81,7 @@ class Inotify(_Bell):
             os.read(self._fd, 65536)  # what is left rings again at once
         self.ring()
 
-    def close(self) -> None:
+    async def close(self) -> None:
         """See Alarm."""
         self._loop.remove_reader(self._fd)
         os.close(self._fd)
@@ -94,28 +94,30 @@ class Watchfiles(_Bell):
         super().__init__()
         self._step_ms = step_ms
         self._folders: set[Path] = set()
-        self._task: asyncio.Task[None] | None = None
+        self._stop = asyncio.Event()
+        self._tasks: list[asyncio.Task[None]] = []
 
     def watch(self, paths: Iterable[str]) -> None:
         """See Alarm."""
         folders = {folder for path in paths for folder in (Path(path).parent, Path(path).resolve().parent) if folder.is_dir()}
         if folders <= self._folders:
             return
-        self.close()
+        self._stop.set()
+        self._stop = asyncio.Event()
         self._folders |= folders
-        self._task = asyncio.get_running_loop().create_task(self._listen())
+        self._tasks.append(asyncio.get_running_loop().create_task(self._listen(self._stop)))
 
-    async def _listen(self) -> None:
+    async def _listen(self, stop: asyncio.Event) -> None:
         from watchfiles import awatch
 
-        async for _ in awatch(*self._folders, step=self._step_ms, debounce=self._step_ms, recursive=False, watch_filter=None):
+        async for _ in awatch(*self._folders, stop_event=stop, step=self._step_ms, debounce=self._step_ms, recursive=False, watch_filter=None):
             self.ring()
 
-    def close(self) -> None:
+    async def close(self) -> None:
         """See Alarm."""
-        if self._task:
-            self._task.cancel()
-            self._task = None
+        self._stop.set()
+        await asyncio.gather(*self._tasks, return_exceptions=True)
+        self._tasks = []
 
 
 class Patient(_Bell):
@@ -132,7 +134,7 @@ class Patient(_Bell):
         """See Alarm."""
         await asyncio.sleep(min(seconds, self._seconds))
 
-    def close(self) -> None:
+    async def close(self) -> None:
         """See Alarm: nothing to do."""
 
 

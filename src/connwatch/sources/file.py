@@ -79,7 +79,7 @@ class FileSource:
                     await asyncio.sleep(GATHER_SECONDS)  # a burst is one wake-up, not a thousand
                 await alarm.wait(self._poll)
         finally:
-            alarm.close()
+            await alarm.close()
             for follower in followers.values():
                 follower.close()
 

@@ -217,6 +217,7 @@ class Follower:
         fd = _open_regular(self.path)
         if fd is None:
             self.note = f"{self.path} does not exist"
+            self._at_end = False  # what appears from now on is new from its first line
             return None
         offset = 0
         if self._resume is not None:

@@ -44,35 +44,27 @@ class StdinSource:
     async def stream(self, after: Mapping[str, str]) -> AsyncGenerator[Batch, None]:  # noqa: ARG002 - a pipe has no way back
         """See Source."""
         fd = sys.stdin.fileno() if self._fd is None else self._fd
-        ready = asyncio.Event()
-        loop = asyncio.get_running_loop()
         self._backlog_until = time.monotonic() + BACKLOG_SECONDS
-        try:
-            loop.add_reader(fd, ready.set)
-        except PermissionError:  # epoll takes no regular files
+        if not _can_wait(fd):
             while data := os.read(fd, BLOCK):
                 yield self._batch(data)
                 await asyncio.sleep(0)
             return
-        try:
+        caught_up = False
+        while True:
+            try:
+                async with asyncio.timeout(None if caught_up else self._quiet):
+                    await _readable(fd)
+            except TimeoutError:
+                caught_up = True
+                self._backlog_until = None
+                yield Batch(self.name, b"", self._now(), "live")
+                continue
+            data = os.read(fd, BLOCK)
+            if not data:
+                return
             caught_up = False
-            while True:
-                try:
-                    async with asyncio.timeout(None if caught_up else self._quiet):
-                        await ready.wait()
-                except TimeoutError:
-                    caught_up = True
-                    self._backlog_until = None
-                    yield Batch(self.name, b"", self._now(), "live")
-                    continue
-                data = os.read(fd, BLOCK)
-                if not data:
-                    return
-                ready.clear()
-                caught_up = False
-                yield self._batch(data)
-        finally:
-            loop.remove_reader(fd)
+            yield self._batch(data)
 
     def _batch(self, data: bytes) -> Batch:
         self.status.bytes += len(data)
@@ -80,3 +72,25 @@ class StdinSource:
         if self._backlog_until is not None and time.monotonic() > self._backlog_until:
             self._backlog_until = None
         return Batch(self.name, data, self._now() if self._backlog_until is None else None, "catching_up")
+
+
+def _can_wait(fd: int) -> bool:
+    """Whether the system tells when there is something to read: epoll takes no regular files."""
+    loop = asyncio.get_running_loop()
+    try:
+        loop.add_reader(fd, lambda: None)
+    except PermissionError:
+        return False
+    loop.remove_reader(fd)
+    return True
+
+
+async def _readable(fd: int) -> None:
+    """Return when a read will not block. The reader is registered for one ring only: a second one would announce bytes already taken."""
+    loop = asyncio.get_running_loop()
+    ready = asyncio.Event()
+    loop.add_reader(fd, ready.set)
+    try:
+        await ready.wait()
+    finally:
+        loop.remove_reader(fd)

@@ -51,7 +51,6 @@ def test_a_file_that_does_not_exist_yet_is_waited_for(log: Path) -> None:
     assert not follower.attached
     assert "does not exist" in follower.note
     append(log, "one\n")
-    follower._at_end = False
     assert everything(follower) == ["one"]
     assert follower.note == ""
 
