@@ -93,7 +93,7 @@ class Engine:
         self._redactor = Redactor(key)
         endpoints = {path: Stage(stage) for path, stage in self.options.endpoints.items()}
         self._classifier = Classifier(catalogue, Options(frozenset(self.options.mcp_paths), endpoints))
-        patterns = candidate_patterns(catalogue)
+        patterns = candidate_patterns(catalogue, [*self.options.mcp_paths, *self.options.endpoints])
         self._candidates = re.compile(b"|".join(patterns))
         self._sources: dict[str, _Source] = {}
         self._order: Reorder[Request | Detail | Trouble] = Reorder()
@@ -187,8 +187,7 @@ class Engine:
             if isinstance(record, Request) and record.host is None and server is not None:
                 record.host = server
             if at is None:
-                if not isinstance(record, Trouble):
-                    self._joiner.expect(one.index, record)
+                self._joiner.expect(one.index, record)
                 continue
             late = SLACK if isinstance(record, Request) and record.role == "proxy" else 0.0
             coarse = record.coarse if isinstance(record, Request | Trouble) else False

@@ -9,7 +9,7 @@ import click
 
 from connwatch.cli.console import say
 from connwatch.cli.setup import config_option, prepare
-from connwatch.cli.working import causes, listening_to, log_to_stderr, steady_memory
+from connwatch.cli.working import causes, listening_to, log_to_stderr
 
 __all__ = ["run"]
 
@@ -45,7 +45,6 @@ def run(config: Path | None, listen: str | None) -> int:
     service = Service(setup.engine(live=True), sources, lateness=setup.lateness, token=token, hosts=hosts, causes=known)
 
     def ready() -> None:
-        steady_memory()
         say(f"following {', '.join(source.name for source in sources)}; page, API and metrics at http://{address}/")
 
     asyncio.run(service.run(plug, ready=ready))

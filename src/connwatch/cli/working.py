@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import gc
 import logging
 import socket
 import sys
@@ -14,7 +13,7 @@ from connwatch.diagnose.book import book_of
 from connwatch.parse.printable import printable
 from connwatch.rules.catalogue import Catalogue
 
-__all__ = ["causes", "listening_to", "log_to_stderr", "split_address", "steady_memory"]
+__all__ = ["causes", "listening_to", "log_to_stderr", "split_address"]
 
 
 def split_address(address: str) -> tuple[str, int]:
@@ -38,16 +37,6 @@ def listening_to(address: str, *, token: bool) -> tuple[socket.socket, str]:
 def causes(catalogue: Catalogue) -> Sequence[tuple[str, str]]:
     """Every place where an attempt can stop, with the diagnoses that speak of it: the closed list behind a metric's labels."""
     return [(place, rule.code) for rule in book_of(catalogue).rules for place in sorted(rule.stuck_at)]
-
-
-def steady_memory() -> None:
-    """What was loaded at the start stays: keep the collector away from it, and from running too often.
-
-    One full collection with a million attempts open stops the program for a third of a second.
-    """
-    gc.collect()
-    gc.freeze()
-    gc.set_threshold(50_000, 20, 100)
 
 
 class _Plain(logging.Formatter):

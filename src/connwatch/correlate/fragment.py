@@ -55,6 +55,7 @@ class Fragment:
 
     @property
     def head(self) -> Member:
+        """The first member."""
         return self.members[0]
 
     @property
@@ -66,6 +67,7 @@ class Fragment:
 
     @property
     def tail(self) -> Member:
+        """The last member."""
         return self.members[-1]
 
     def add(self, event: Event, link: Link) -> None:

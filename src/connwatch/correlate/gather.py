@@ -65,19 +65,17 @@ def _fits(group: Fragment, fragment: Fragment, habits: Habits, *, homeless: bool
         return False
     if group.hosts and fragment.hosts and not group.hosts & fragment.hosts:
         return False
-    if group.client is not None and fragment.client is not None and group.client != fragment.client:
+    if group.families and fragment.families and group.families.isdisjoint(fragment.families):
         return False
     for leg, agent in fragment.agents.items():
-        mine = group.agents.get(leg)
-        if mine is not None and mine != agent:
+        known = group.agents.get(leg)
+        if known is not None and known != agent:
             return False
-        if mine is None and leg == "oauth" and agent != "-" and group.agents.get("mcp") not in (None, agent):
+        if known is None and leg == "oauth" and agent != "-" and group.agents.get("mcp") not in (None, agent):
             return False
     if habits.same_address["own"] > _POOL:
         for mine, theirs in ((group.backend, fragment.backend), (group.browser, fragment.browser)):
             if mine and theirs and not any(address in mine for address in theirs):
                 return False
     ended = next((m.event.at for m in reversed(group.members) if m.kind == "close"), None)
-    if ended is not None and fragment.start > ended + _INSIDE_SLACK:
-        return False
-    return True
+    return not (ended is not None and fragment.start > ended + _INSIDE_SLACK)

@@ -15,7 +15,7 @@ from dataclasses import dataclass, field
 from connwatch.model.event import Event, Evidence
 from connwatch.model.record import Detail, Request, Trouble
 
-__all__ = ["Exchange", "Joiner", "SLACK"]
+__all__ = ["SLACK", "Exchange", "Joiner"]
 
 SLACK = 0.02  # seconds by which the two engines' stamps of one request may disagree
 HOLD = 1.0  # seconds that an application's request waits for the proxy's line before it goes on alone
@@ -26,6 +26,15 @@ _AHEAD = 64  # requests without a time that are looked through for a partner
 _TROUBLE_NEAR = 2.0  # seconds between an error line and the access line that it explains
 _CLOSED_NEAR = 0.5  # seconds between the end of a session and the line of its stream
 
+# What an application answers right after it logged such a trouble without naming the request.
+_ANSWERS = {
+    "origin-rejected": (403,),
+    "host-rejected": (421,),
+    "session-unknown": (400, 404),
+    "token-audience": (401,),
+    "token-rejected": (401, 403),
+    "other": (500,),
+}
 _Target = tuple[str, str, tuple[tuple[str, str], ...]]
 
 
@@ -69,16 +78,18 @@ class Joiner:
         elif isinstance(record, Detail):
             self._detail(at, source, record)
         else:
-            self._trouble(at, source, record)
+            self._trouble(at, record)
 
-    def expect(self, source: int, record: Request | Detail) -> None:
+    def expect(self, source: int, record: Request | Detail | Trouble) -> None:
         """Take a record of an application's log without time stamps: it waits for a proxy's line of the same request."""
         self._two_logs = True
         queue = self._timeless.setdefault(source, deque())
         if isinstance(record, Request):
             queue.append(self._begin(0.0, source, record, timeless=True))
-        else:
+        elif isinstance(record, Detail):
             self._detail(0.0, source, record)
+        elif (latest := self._latest.get(source)) is not None:
+            self._attach(latest, record)
 
     def release(self, until: float) -> list[Event]:
         """The events whose partner has come, or need not be waited for any longer, in order of time."""
@@ -133,7 +144,7 @@ class Joiner:
             exchange.request, exchange.proxied = request, True
             if exchange.event is not None:
                 self._grow(exchange, at, started)
-            elif request.duration is None and 0.0 < at - started:
+            elif request.duration is None and at - started > 0.0:
                 request.duration = at - started
             exchange.at = at if exchange.event is None else exchange.at
         self._explain(at, exchange)
@@ -204,11 +215,7 @@ class Joiner:
             event.evidence.append(exchange.evidence[-1])
             self.changed(event)
 
-    def _trouble(self, at: float, source: int, trouble: Trouble) -> None:
-        latest = self._latest.get(source)
-        if trouble.method is None and latest is not None and at - latest.at <= 1.0:
-            self._attach(latest, trouble)
-            return
+    def _trouble(self, at: float, trouble: Trouble) -> None:
         while self._troubles and at - self._troubles[0][0] > _TROUBLE_NEAR:
             self._troubles.popleft()
         if len(self._troubles) < 256:
@@ -218,7 +225,7 @@ class Joiner:
         request = exchange.request
         for row in self._troubles:
             when, trouble = row
-            if trouble.method == request.method and trouble.path == request.path and abs(at - when) <= _TROUBLE_NEAR:
+            if abs(at - when) <= _TROUBLE_NEAR and _explains(trouble, request):
                 self._troubles.remove(row)
                 self._attach(exchange, trouble)
                 return
@@ -267,6 +274,13 @@ class Joiner:
         self._by_line[source, line] = exchange
         if len(self._by_line) > _KEPT:
             self._by_line.popitem(last=False)
+
+
+def _explains(trouble: Trouble, request: Request) -> bool:
+    """Whether an error line is about this request: it names it, or its cause is what such an answer means and it names nothing."""
+    if trouble.method is not None:
+        return trouble.method == request.method and trouble.path == request.path
+    return request.status in _ANSWERS.get(trouble.cause, ())
 
 
 def _target(request: Request) -> _Target:

@@ -71,7 +71,7 @@ def kind_of(event: Event) -> str:
         good = status < 400
         if stage is Stage.AUTHORIZATION:
             return "authorize+" if good else "authorize-"
-        if event.method == "GET" or event.method == "HEAD":
+        if event.method in {"GET", "HEAD"}:
             return "page" if good else "decision-"
         return "decision+" if good else "decision-"
     if status >= 500:

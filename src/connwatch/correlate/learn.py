@@ -6,12 +6,12 @@ assumed about hosted or local clients, tunnels, pools or load. Pure arithmetic; 
 
 from __future__ import annotations
 
+import itertools
 import math
 from collections import Counter
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from functools import lru_cache
-from statistics import median
 
 from connwatch.correlate.fragment import Fragment, Member
 from connwatch.correlate.kinds import can_begin, leg_of
@@ -45,7 +45,8 @@ class Habits:
     """The habits of one window of traffic.
 
     `address_share`, `agent_share`: the share of events that show this address or agent. `same_*[leg pair]`: how often two linked
-    steps of those legs showed the same address or /24. `gap[(a, b)]`: typical seconds from a to b. `start_rate`: attempts begun a second of active time.
+    steps of those legs showed the same address or /24. `gap[(a, b)]`: typical seconds from a to b. `start_rate`: attempts begun a
+    second of active time.
     """
 
     address_share: dict[str, float] = field(default_factory=dict)
@@ -185,8 +186,15 @@ def network_of(address: str) -> str:
     return address.rpartition(".")[0]
 
 
+def median(values: list[float]) -> float:
+    """The median; `statistics` would do it, but costs more to import than all of this floor."""
+    ordered = sorted(values)
+    middle = len(ordered) // 2
+    return ordered[middle] if len(ordered) % 2 else (ordered[middle - 1] + ordered[middle]) / 2
+
+
 def _active(times: Sequence[float]) -> float:
     active = 1.0
-    for one, two in zip(times, times[1:], strict=False):
+    for one, two in itertools.pairwise(times):
         active += min(two - one, _IDLE)
     return active

@@ -6,8 +6,8 @@ look like to what any two steps of this log look like; a term without informatio
 
 from __future__ import annotations
 
-from math import exp, log
 from dataclasses import dataclass
+from math import exp, log
 
 from connwatch.correlate.fragment import Fragment, Member
 from connwatch.correlate.kinds import KINDS, can_begin, leg_of
@@ -44,6 +44,7 @@ _REPEAT = 0.35  # P(the same refused request again | one refused)
 _REFUSED = frozenset({"moved", "down", "mcp-", "forbidden", "stream-", "challenge"})
 _VENDOR_AGREES = 0.7  # an agent and a redirect URI that name the same vendor
 _VENDOR_CONFLICT = -6.0
+_VENDOR_DIFFERS = -2.5  # agents that name or hint at different vendors
 _SAME_AGENT = 0.985  # P(the same agent | two steps of one leg)
 _SAME_PROGRAM = 0.9  # the same where both agents belong to one family, which may use several programs
 _WRONG_ID = -3.0  # a client that registered and then came with everybody's id, or the other way round
@@ -189,7 +190,7 @@ class Scorer:
                 total = self._two_programs(mine["mcp"], theirs["oauth"], kin=not one.families.isdisjoint(two.families))
             elif "oauth" in mine and "mcp" in theirs:
                 total = self._two_programs(theirs["mcp"], mine["oauth"], kin=not one.families.isdisjoint(two.families))
-        return -_LIMIT if total < -_LIMIT else _LIMIT if total > _LIMIT else total
+        return -_LIMIT if total < -_LIMIT else min(total, _LIMIT)
 
     def _two_programs(self, mcp: str, oauth: str, *, kin: bool) -> float:
         """The MCP leg and the OAuth leg of one client may name different agents; which go together is learnt from this log."""
@@ -211,7 +212,7 @@ class Scorer:
             theirs = two.browser if leg_of(two.head.kind) == "browser" else two.backend
             if mine and theirs and (mine is one.browser) != (theirs is two.browser):
                 total = self._compare(mine, theirs, "cross")
-        return -_LIMIT if total < -_LIMIT else _LIMIT if total > _LIMIT else total
+        return -_LIMIT if total < -_LIMIT else min(total, _LIMIT)
 
     def _compare(self, mine: list[str], theirs: list[str], pair: str) -> float:
         habits = self.habits
@@ -230,13 +231,17 @@ class Scorer:
 
     @staticmethod
     def _vendors(one: Fragment, two: Fragment) -> float:
-        if one.client is None or two.client is None:
+        """Whose clients the two are, as far as an agent or a redirect URI names it or a library hints at it."""
+        if not one.families or not two.families:
             return 0.0
-        if one.client == two.client:
+        if one.client is not None and one.client == two.client:
             return _VENDOR_AGREES if (one.redirect_client is None) != (two.redirect_client is None) else 0.0
-        if one.redirect_client is not None or two.redirect_client is not None:
+        if not one.families.isdisjoint(two.families):
+            return 0.0
+        named = one.client is not None and two.client is not None
+        if named and (one.redirect_client is not None or two.redirect_client is not None):
             return _VENDOR_CONFLICT
-        return -2.0
+        return _VENDOR_DIFFERS
 
     @staticmethod
     def _bearers(one: Fragment, two: Fragment) -> float:

@@ -7,6 +7,7 @@ the same scores groups far worse, because a link decided too early blocks later 
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Sequence
 
 from connwatch.correlate.fragment import Fragment
@@ -203,7 +204,8 @@ def _uncross(matching: dict[int, int], edges: Edges, fragments: Sequence[Fragmen
     """First in, first out: two links of the same kinds of steps do not cross unless the log says clearly otherwise."""
     lanes: dict[tuple[str, str], list[int]] = {}
     for left, right in matching.items():
-        lanes.setdefault((fragments[left].tail.kind, fragments[right].head.kind), []).append(left)
+        # whether the answer was good was not known yet when the client set out
+        lanes.setdefault((fragments[left].tail.kind, fragments[right].head.kind.rstrip("+-")), []).append(left)
     for lane in lanes.values():
         if len(lane) < 2:
             continue
@@ -211,7 +213,7 @@ def _uncross(matching: dict[int, int], edges: Edges, fragments: Sequence[Fragmen
         changed, sweeps = True, 0
         while changed and sweeps < 10:
             changed, sweeps = False, sweeps + 1
-            for one, two in zip(lane, lane[1:], strict=False):
+            for one, two in itertools.pairwise(lane):
                 a, b = matching[one], matching[two]
                 if fragments[a].start <= fragments[b].start:
                     continue

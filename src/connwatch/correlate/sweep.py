@@ -27,6 +27,7 @@ class Sweep:
     addresses: set[str] = field(default_factory=set)
 
     def add(self, event: Event) -> None:
+        """Take one more event; only a bounded number is kept."""
         self.end = max(self.end, event.at)
         if len(self.events) >= _KEPT:
             self.dropped += 1
@@ -34,7 +35,6 @@ class Sweep:
         self.events.append(event)
         if event.address:
             self.addresses.add(event.address)
-
 
     def covers(self, event: Event) -> bool:
         """Whether the event lies within the sweep's time and comes from one of its addresses."""

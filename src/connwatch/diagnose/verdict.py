@@ -62,10 +62,22 @@ class Verdict:
     refusal: Refusal | None = None
 
 
+def _noise(state: Fold) -> Verdict:
+    """Never an attempt; but what keeps the operator's own request from the application keeps everybody's from it, and is worth saying."""
+    if state.standing and not state.served:
+        refusal = state.standing[0]
+        stuck = _stuck_of(refusal, state)
+        if stuck == "reach":
+            return Verdict(Outcome.PROBE, stuck, "refusal", refusal.place, refusal.event, None, refusal)
+    return Verdict(Outcome.PROBE, None, "noise", "", None)
+
+
 def decide(attempt: Attempt, state: Fold, family: str, pace: Pace, now: float | None) -> Verdict:
     """The verdict at `now` (event time; None: every limit has passed)."""
-    if attempt.noise or state.last is None:
+    if state.last is None:
         return Verdict(Outcome.PROBE, None, "noise", "", None)
+    if attempt.noise:
+        return _noise(state)
     if state.served and (state.granted is not None or state.went_on < state.last_served):
         return _served(attempt, state, family, pace, now)
     if state.standing:
