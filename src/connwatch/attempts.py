@@ -25,8 +25,7 @@ __all__ = ["Ledger"]
 
 _LINGER = 60.0  # seconds after the last event during which a decided attempt may still grow
 _REMEMBERED = 200  # steps kept of one attempt
-_STRAY = 4  # members: a longer fragment is nobody's stray
-_PROGRESS = frozenset({"resource+", "server+", "register+", "authorize+", "token+", "mcp+", "accepted", "stream+", "decision+"})
+_ROUND = 20.0  # seconds of event time between two looks at what has changed, at most
 
 
 @dataclass(slots=True)
@@ -52,7 +51,8 @@ class Ledger:
     evicted: int = 0
     _window: Window = field(init=False)
     _sweeps: Sweeps = field(default_factory=Sweeps)
-    _ended: list[Sweep] = field(default_factory=list)  # over, but not told yet: strays may still join them
+    _untold: dict[int, Fragment] = field(default_factory=dict)  # grew since it was last told; only while somebody watches
+    _round: float = float("-inf")
     _told: dict[int, _Told] = field(default_factory=dict)
     _watch: dict[int, float] = field(default_factory=dict)  # fragment -> when it is looked at again
     _withdrawn: list[Attempt] = field(default_factory=list)  # told of, and part of another by now
@@ -69,10 +69,11 @@ class Ledger:
             due = window.due()
             if due is not None and event.started_at > due:
                 changes += self._settle(due)
+            if event.at >= self._round or (self._agenda and self._agenda[0][0] <= event.at):
+                self._round = event.at + _ROUND
+                changes += self._close_due(event.at)
             if event.noise:
-                ended = self._sweeps.add(event)
-                if ended is not None:
-                    self._ended.append(ended)
+                self._sweeps.add(event)
                 continue
             if window.is_full():
                 changes += self._settle(window.newest, window.newest - LOOKAHEAD)
@@ -82,24 +83,20 @@ class Ledger:
     def advance(self, now: float) -> list[Change]:
         """Decide and close what is due by `now`."""
         changes: list[Change] = []
-        self._ended += self._sweeps.over(now)
+        self._sweeps.rest(now)
         due = self._window.due()
         if due is not None and due <= now:
             changes += self._settle(due)
         elif due is None:
             changes += self._sweep_out(now)
-        if self.live:
-            changes += self._tell_all(now)
         changes += self._put_on_agenda()
-        while self._agenda and self._agenda[0][0] <= now:
-            when, key = heapq.heappop(self._agenda)
-            if self._watch.get(key) == when:
-                changes += self._look_at(key, when)
-        return changes
+        if self._untold:
+            changes += self._tell_all(now)
+        return changes + self._close_due(now)
 
     def finish(self) -> list[Change]:
         """End of the input: everything is decided and closed."""
-        self._ended += self._sweeps.over(float("inf"))
+        self._sweeps.rest(float("inf"))
         changes = self._settle(float("inf"))
         for fragment in list(self._window.all_open()):
             changes += self._end(fragment, None)
@@ -130,8 +127,9 @@ class Ledger:
         window.settle(until)
         while until == float("inf") and window.fresh:
             window.settle(until)
-        if self._ended:
-            self._absorb(fresh)
+        for stray in self._sweeps.absorb(f for f in fresh if id(f) in window.lanes.live):
+            self._forget(id(stray))
+            window.close(stray)
         changes = self._sweep_out(until)
         changes += self._put_on_agenda()
         surplus = len(window.lanes) - self.max_open
@@ -139,6 +137,15 @@ class Ledger:
             for fragment in sorted(window.all_open(), key=lambda f: f.end)[:surplus]:
                 self.evicted += 1
                 changes += self._end(fragment, now, evicted=True)
+        return changes
+
+    def _close_due(self, now: float) -> list[Change]:
+        """Look at every fragment whose time has come by `now`."""
+        changes = self._put_on_agenda()
+        while self._agenda and self._agenda[0][0] <= now:
+            when, key = heapq.heappop(self._agenda)
+            if self._watch.get(key) == when:
+                changes += self._look_at(key, when)
         return changes
 
     def _put_on_agenda(self) -> list[Change]:
@@ -151,8 +158,9 @@ class Ledger:
             when = fragment.end + _LINGER
             self._watch[key] = when
             heapq.heappush(self._agenda, (when, key))
-        if not self.live:
-            window.changed.clear()
+        if self.live:
+            self._untold.update(window.changed)
+        window.changed.clear()
         withdrawn, self._withdrawn = self._withdrawn, []
         return [Withdrawn(attempt.ended_at, attempt) for attempt in withdrawn]
 
@@ -179,9 +187,13 @@ class Ledger:
 
     def _tell_all(self, now: float) -> list[Change]:
         changes: list[Change] = []
-        for fragment in self._window.changed.values():
-            changes += self._tell(fragment, now)
-        self._window.changed.clear()
+        window = self._window
+        for key in list(self._untold):
+            if key in window.fresh:
+                continue  # what is not decided yet would be told as an attempt of its own, and withdrawn
+            fragment = self._untold.pop(key)
+            if key in window.lanes.live:
+                changes += self._tell(fragment, now)
         return changes
 
     def _tell(self, fragment: Fragment, now: float) -> list[Change]:
@@ -255,30 +267,10 @@ class Ledger:
         steps = [Step(member.event, member.link) for member in members]
         return Attempt(_name(steps), steps)
 
-    # noise
-
-    def _absorb(self, fragments: list[Fragment]) -> None:
-        """Short fragments that went nowhere, in the middle of a sweep and from its addresses, are part of it."""
-        for fragment in fragments:
-            if id(fragment) not in self._window.lanes.live or len(fragment.members) > _STRAY or fragment.sessions:
-                continue
-            if any(m.kind in _PROGRESS for m in fragment.members):
-                continue
-            homes = [next((s for s in self._ended if s.covers(m.event)), None) for m in fragment.members]
-            if all(home is not None for home in homes):
-                for home, member in zip(homes, fragment.members, strict=True):
-                    if home is not None:
-                        home.add(member.event)
-                self._forget(id(fragment))
-                self._window.close(fragment)
-
     def _sweep_out(self, until: float) -> list[Change]:
-        over = [sweep for sweep in self._ended if sweep.end <= until]
-        self._ended = [sweep for sweep in self._ended if sweep.end > until]
-        return [change for sweep in over for change in self._swept(sweep)]
+        return [change for sweep in self._sweeps.take_over(until) for change in self._swept(sweep)]
 
     def _swept(self, sweep: Sweep) -> list[Change]:
-        sweep.events.sort(key=lambda event: (event.started_at, event.serial))
         steps = [Step(event, "inferred") for event in sweep.events]
         attempt = Attempt(_name(steps), steps, noise=sweep.noise)
         judge(attempt, self.catalogue, now=None)

@@ -5,14 +5,18 @@ A sweep is noise of one kind with no pause in it. It is bounded: after a number 
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 
+from connwatch.correlate.fragment import Fragment
 from connwatch.model.event import Event
 
 __all__ = ["Sweep", "Sweeps"]
 
 PAUSE = 0.6  # seconds without noise that end a sweep
 _KEPT = 200  # events kept of one sweep
+_STRAY = 4  # members: a longer fragment is nobody's stray
+_PROGRESS = frozenset({"resource+", "server+", "register+", "authorize+", "token+", "mcp+", "accepted", "stream+", "decision+"})
 
 
 @dataclass(slots=True)
@@ -43,23 +47,48 @@ class Sweep:
 
 @dataclass(slots=True)
 class Sweeps:
-    """The sweeps that are still open, one for each host."""
+    """The sweeps that are open, one for each host, and those that ended but may still take in strays."""
 
     _open: dict[str | None, Sweep] = field(default_factory=dict)
+    _ended: list[Sweep] = field(default_factory=list)
 
-    def add(self, event: Event) -> Sweep | None:
-        """Take a noise event in order of time; returns the sweep that it ended, if any."""
-        ended = None
+    def add(self, event: Event) -> None:
+        """Take a noise event in order of time."""
         current = self._open.get(event.host)
         if current is not None and event.started_at - current.end > PAUSE:
-            ended = self._open.pop(event.host)
+            self._ended.append(self._open.pop(event.host))
             current = None
         if current is None:
             current = self._open[event.host] = Sweep(event.noise, [], event.started_at, event.at)
         current.add(event)
-        return ended
 
-    def over(self, now: float) -> list[Sweep]:
-        """The sweeps that ended by `now`."""
-        ended = [host for host, sweep in self._open.items() if now - sweep.end > PAUSE]
-        return [self._open.pop(host) for host in ended]
+    def rest(self, now: float) -> None:
+        """End the sweeps that had their pause by `now`."""
+        for host in [host for host, sweep in self._open.items() if now - sweep.end > PAUSE]:
+            self._ended.append(self._open.pop(host))
+
+    def take_over(self, until: float) -> list[Sweep]:
+        """The sweeps that ended by `until`, final: nothing joins them any more."""
+        over = [sweep for sweep in self._ended if sweep.end <= until]
+        self._ended = [sweep for sweep in self._ended if sweep.end > until]
+        for sweep in over:
+            sweep.events.sort(key=lambda event: (event.started_at, event.serial))
+        return over
+
+    def absorb(self, fragments: Iterable[Fragment]) -> list[Fragment]:
+        """Take in the fragments that are strays: short, going nowhere, in the middle of a sweep and from its addresses."""
+        taken: list[Fragment] = []
+        if not self._ended:
+            return taken
+        for fragment in fragments:
+            if len(fragment.members) > _STRAY or fragment.sessions or any(m.kind in _PROGRESS for m in fragment.members):
+                continue
+            homes = [home for m in fragment.members if (home := self._covering(m.event)) is not None]
+            if len(homes) == len(fragment.members):
+                for home, member in zip(homes, fragment.members, strict=True):
+                    home.add(member.event)
+                taken.append(fragment)
+        return taken
+
+    def _covering(self, event: Event) -> Sweep | None:
+        return next((sweep for sweep in self._ended if sweep.covers(event)), None)
