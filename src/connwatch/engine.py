@@ -9,7 +9,6 @@
 
 from __future__ import annotations
 
-import re
 from collections import Counter
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
@@ -24,7 +23,7 @@ from connwatch.model.event import Event, Stage
 from connwatch.model.record import Chatter, Detail, Record, Request, Trouble, Unparsed
 from connwatch.parse.blocks import BlockReader
 from connwatch.parse.redact import Redactor
-from connwatch.rules.candidates import candidate_patterns, covers
+from connwatch.rules.candidates import Candidates, covers
 from connwatch.rules.catalogue import Catalogue
 from connwatch.rules.stages import Classifier, Options
 
@@ -93,8 +92,7 @@ class Engine:
         self._redactor = Redactor(key)
         endpoints = {path: Stage(stage) for path, stage in self.options.endpoints.items()}
         self._classifier = Classifier(catalogue, Options(frozenset(self.options.mcp_paths), endpoints))
-        patterns = candidate_patterns(catalogue, [*self.options.mcp_paths, *self.options.endpoints])
-        self._candidates = re.compile(b"|".join(patterns))
+        self._candidates = Candidates(catalogue, [*self.options.mcp_paths, *self.options.endpoints])
         self._sources: dict[str, _Source] = {}
         self._order: Reorder[Request | Detail | Trouble] = Reorder()
         self._joiner = Joiner(self._classify, self._grown)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from connwatch.model.line import Line
 from connwatch.model.record import Request, Role
 from connwatch.parse import stamps
 from connwatch.parse.escapes import unescape
@@ -19,6 +18,7 @@ _LONGEST_HOST = 255
 _LONGEST_ADDRESS = 64
 _LONGEST_UPSTREAM = 200
 _LONGEST_KNOWN = 512
+_STATUSES = {str(status): status for status in (200, 201, 202, 204, 301, 302, 303, 304, 307, 308, 400, 401, 403, 404, 405, 499, 500, 502, 503, 504)}
 _ABSENT = frozenset(("", "-", "_"))
 #: The engine stamps a line when it is written. Further from the line's own second than this, it was held back in a buffer.
 _HELD_BACK = 2.5
@@ -45,6 +45,7 @@ class AccessLines:
         self._request, self._method, self._args = first["request"], first["method"], first["args"]
         self._status, self._size, self._duration, self._upstream = first["status"], first["size"], first["duration"], first["upstream"]
         self._precise, self._local, self._iso = first["precise"], first["local"], first["iso"]
+        self._stamp_only = self._precise < 0 <= self._local
         # $remote_addr as the only address is a place, not a second opinion.
         self._readers = [(where[name], reader) for name, reader in READERS.items() if name in where and (where[name],) != self._address_places]
         self._requests = self._lines.known
@@ -53,8 +54,16 @@ class AccessLines:
         self._upstreams: dict[str, str] = {}
         self._referers: dict[str, str] = {}
 
-    def request(self, text: str, line: Line, engine: float | None) -> Request | None:
-        """The request that `text` (the line without its wrapping) tells of, None if it is not of this format. `engine` is the engine's stamp."""
+    def bare(self, text: str, source: str, number: int, seen_at: float | None) -> Request | None:
+        """As `request`, of a line that wears no wrapping, as most do: None where it may wear one, or is not of this format."""
+        # With the engine's stamp in front it could be taken for a line with a host more.
+        return None if text[10:11] == "T" or text[:1] == "\x1b" else self.request(text, source, number, seen_at, None)
+
+    def request(self, text: str, source: str, number: int, seen_at: float | None, engine: float | None) -> Request | None:
+        """The request that `text` (the line without its wrapping) tells of, None if it is not of this format.
+
+        `source` and `number` say where the line stands, `seen_at` when it was read; `engine` is the engine's stamp.
+        """
         found = self._match(text)
         if found is None:
             return None
@@ -69,16 +78,19 @@ class AccessLines:
         else:
             target = self._target(values)
             method, path, params, keys = target.method, target.path, target.params, target.keys
-        at, coarse = self._time(values, engine, line.seen_at)
+        at = stamps.clf(values[self._local]) if self._stamp_only and engine is None else None
+        coarse = at is not None
+        if at is None:
+            at, coarse = self._time(values, engine, seen_at)
         address = values[self._address]
         status, size, duration = values[self._status], values[self._size], values[self._duration]
         request = Request(
-            line.source, line.number, line.number, at, coarse, self._role, self._name,
+            source, number, number, at, coarse, self._role, self._name,
             method, path, params,
             self._hosts.get(values[self._host]) or self._host_of(values),
             address if self._one_address and 2 < len(address) < 46 and address.isprintable() else self._address_of(values),
             self._agents.get(values[self._agent]) or self._agent_of(values),
-            int(status) if status.isdecimal() and len(status) < 6 else None,
+            _STATUSES.get(status) or (int(status) if status.isdecimal() and len(status) < 6 else None),
             int(size) if size.isdecimal() and len(size) < 20 else None,
             _seconds(duration) if duration else None,
             None, {}, self._upstreams.get(values[self._upstream]) or self._upstream_of(values), None, keys,

@@ -15,7 +15,7 @@ from collections.abc import Callable, Generator, Iterator, Sequence
 
 from connwatch.model.line import Line
 from connwatch.model.record import Chatter, Record, Request, Unparsed
-from connwatch.parse.parser import Parser
+from connwatch.parse.parser import Parser, Skim
 from connwatch.parse.recognise import AutoParser
 from connwatch.parse.redact import Redactor
 from connwatch.parse.registry import SKIMMED, Formats, make_parser
@@ -34,8 +34,8 @@ _NOTHING = re.compile(rb"(?!)")
 class BlockReader:
     """Blocks of one source in, records out.
 
-    `format` is a name from `formats` or "auto". `candidates` is what the rules want of access logs: an expression over bytes that
-    begins with the space before a path. `learn` is told every request and may name a path to watch from the next line on.
+    `format` is a name from `formats` or "auto". `candidates` gives what the rules want of access logs as an expression over bytes, for what
+    stands before the request in a format (b"": for any). `learn` is told every request and may name a path to watch from the next line on.
     Counters: `lines` (complete lines read), `unparsed` (taken by no format), `oversized` (longer than 64 KiB, passed over);
     `samples` holds the first twenty unparsed lines.
     """
@@ -46,7 +46,7 @@ class BlockReader:
         format: str,  # noqa: A002 - the word that the configuration has for it
         formats: Formats,
         redactor: Redactor,
-        candidates: re.Pattern[bytes],
+        candidates: Callable[[bytes], re.Pattern[bytes]],
         learn: Callable[[Request], str | None],
     ) -> None:
         self.source = source
@@ -130,20 +130,21 @@ class BlockReader:
     def _window(self, data: bytes, at: int, end: int) -> Iterator[Record]:
         """The records of `data[at:end]`, which are complete lines."""
         while at < end:
-            shapes: tuple[re.Pattern[bytes], ...] = getattr(self._parser, "shapes", ())
-            if not shapes:
+            skim: Skim | None = getattr(self._parser, "skim", None)
+            if skim is None:
                 stop = data.find(b"\n", at, end) + 1 or end
                 yield from self._line(data[at:stop])
                 at = stop
             else:
-                at = yield from self._skimmed(data, at, end, shapes)
+                at = yield from self._skimmed(data, at, end, skim)
 
-    def _skimmed(self, data: bytes, at: int, end: int, shapes: tuple[re.Pattern[bytes], ...]) -> Generator[Record, None, int]:
+    def _skimmed(self, data: bytes, at: int, end: int, skim: Skim) -> Generator[Record, None, int]:
         """The records of lines of which most have this shape, up to the end or a change of shape; gives where it stopped."""
+        pattern, auto, read, learn = self._candidates(skim.before), self._auto, skim.request, self._learn
         candidate = learnt = -1  # where the next one of each is, once looked for
         while at < end:
             if candidate < at:
-                candidate = _following(self._candidates, data, at, end)
+                candidate = _following(pattern, data, at, end)
             hit = candidate
             if self._learnt:
                 if learnt < at:
@@ -151,26 +152,38 @@ class BlockReader:
                 hit = min(hit, learnt)
             stop = data.rfind(b"\n", at, hit) + 1 if hit < end else end
             if at < stop:
-                at = yield from self._ordinary(data, at, stop, shapes)
+                at = yield from self._ordinary(data, at, stop, skim)
                 if at < stop:
                     return at
             if hit < end:
                 stop = data.find(b"\n", hit, end) + 1 or end
+                request = read(_text(data[at:stop]), self.source, self.lines + 1, self._seen_at)
+                if request is not None:
+                    self.lines += 1
+                    if auto is not None:
+                        auto.passed_over(1)
+                    yield request
+                    path = learn(request)
+                    if path is not None and self.watch(path):
+                        learnt = -1
+                    at = stop
+                    continue
                 for record in self._parsed(data[at:stop]):
                     if isinstance(record, Request):
                         yield record
-                        path = self._learn(record)
+                        path = learn(record)
                         if path is not None and self.watch(path):
                             learnt = -1
                     elif self._wanted(record):
                         yield record
                 at = stop
-                if self._auto is not None and self._auto.shapes is not shapes:
+                if auto is not None and auto.skim is not skim:
                     return at
         return at
 
-    def _ordinary(self, data: bytes, at: int, end: int, shapes: tuple[re.Pattern[bytes], ...]) -> Generator[Record, None, int]:
+    def _ordinary(self, data: bytes, at: int, end: int, skim: Skim) -> Generator[Record, None, int]:
         """Lines without a candidate: counted where all have the shape, else looked at one by one."""
+        shapes = skim.shapes
         count = data.count(b"\n", at, end) + (data[end - 1] != _NEWLINE)
         for shape in shapes[self._usual :]:
             if len(shape.findall(data, at, end)) == count:
@@ -187,7 +200,7 @@ class BlockReader:
                     self._auto.passed_over(1)
             else:
                 yield from self._line(data[at:stop])
-                if self._auto is not None and self._auto.shapes is not shapes:
+                if self._auto is not None and self._auto.skim is not skim:
                     return stop
             at = stop
         return at
@@ -207,10 +220,7 @@ class BlockReader:
     def _parsed(self, raw: bytes) -> Sequence[Record]:
         """What the parser makes of the next line."""
         self.lines += 1
-        text = raw.decode("utf-8", "replace")
-        text = text.removesuffix("\n")
-        text = text.removesuffix("\r")
-        return self._parser.parse(Line(self.source, self.lines, text, self._seen_at))
+        return self._parser.parse(Line(self.source, self.lines, _text(raw), self._seen_at))
 
     def _wanted(self, record: Record) -> bool:
         """Of what is no request: unparsed lines are counted, the talk of a proxy matters only where it marks a start or an end."""
@@ -224,9 +234,14 @@ class BlockReader:
     def _is_candidate(self, raw: bytes) -> bool:
         """Whether a line is one that the search in blocks would have stopped at; without a request line a path is looked for as well."""
         for line in (raw,) if b" HTTP/" in raw else (raw, _PATH_START.sub(b" /", raw)):
-            if self._candidates.search(line) is not None or self._learnt_pattern.search(line) is not None:
+            if self._candidates(b"").search(line) is not None or self._learnt_pattern.search(line) is not None:
                 return True
         return False
+
+
+def _text(raw: bytes) -> str:
+    """A line as text, without its newline."""
+    return raw.decode("utf-8", "replace").removesuffix("\n").removesuffix("\r")
 
 
 def _following(pattern: re.Pattern[bytes], data: bytes, at: int, end: int) -> int:

@@ -7,6 +7,7 @@ for blocks of bytes, which follows a line up to its status and takes the rest on
 
 from __future__ import annotations
 
+import itertools
 import re
 from dataclasses import dataclass, field
 
@@ -41,13 +42,17 @@ class Token:
 
 @dataclass(slots=True)
 class LogFormat:
-    """A compiled format. `variables` names the groups of `pattern` in order; `shapes` skim bytes, each taking more than the one before."""
+    """A compiled format. `variables` names the groups of `pattern` in order; `shapes` skim bytes, each taking more than the one before.
+
+    `before` is the literal text between which and its closing quote the request stands, b"" where there is none.
+    """
 
     escape: str
     tokens: list[Token]
     variables: list[str]
     pattern: re.Pattern[str]
     shapes: tuple[re.Pattern[bytes], ...]
+    before: bytes
     tail: list[Token] = field(default_factory=list)
 
     def failure(self, text: str) -> str:
@@ -83,7 +88,7 @@ def compile_format(log_format: str, escape: str = "default", optional_tail: str 
         raise ValueError("a log_format needs at least one $variable")
     body = _joined(tokens, escape, tail)
     pattern = re.compile(body + (f"(?:{_joined(tail, escape, [])})?" if tail else "") + r"[ \r]*", re.DOTALL | re.ASCII)
-    return LogFormat(escape, tokens, variables, pattern, _skimming(tokens, tail), tail)
+    return LogFormat(escape, tokens, variables, pattern, _skimming(tokens, tail), _before_request(tokens), tail)
 
 
 def _tokens(log_format: str) -> list[Token]:
@@ -161,6 +166,13 @@ def _skimming(tokens: list[Token], tail: list[Token]) -> tuple[re.Pattern[bytes]
     rest = rb" *+\r?+" if whole == len(tokens) and complete == len(tail) else rb".*+"
     line = body + optional + rest + rb"()(?:\n|\Z)"
     return re.compile(rb"(?m)^(?!\d{4}-\d\d-\d\dT)" + line), re.compile(rb"(?m)^" + _WRAPPING + line)
+
+
+def _before_request(tokens: list[Token]) -> bytes:
+    for literal, token in itertools.pairwise(tokens):
+        if token == Token("request", variable=True) and not literal.variable and len(literal.text) > 1 and literal.text.endswith('"'):
+            return literal.text.encode()
+    return b""
 
 
 def _skimmed(tokens: list[Token]) -> tuple[bytes, int]:

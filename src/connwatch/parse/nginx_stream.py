@@ -14,7 +14,7 @@ from connwatch.model.record import Chatter, Record, Role, Unparsed
 from connwatch.parse.access import AccessLines
 from connwatch.parse.logformat import compile_format
 from connwatch.parse.nginx_error import ErrorLines
-from connwatch.parse.parser import FormatTable
+from connwatch.parse.parser import FormatTable, Skim
 from connwatch.parse.redact import Redactor
 from connwatch.parse.strip import strip
 
@@ -38,8 +38,9 @@ class NginxStream:
         self._access = access
         self._errors = errors
         self._redactor = redactor
-        #: Lines that match are access lines, and a reader of blocks may pass over those that it does not want; each takes more than the last.
-        self.shapes = access.log_format.shapes if access is not None else ()
+        self.skim: Skim | None = None
+        if access is not None and access.log_format.shapes:
+            self.skim = Skim(access.log_format.shapes, access.log_format.before, access.bare)
 
     @property
     def format(self) -> str:
@@ -49,9 +50,8 @@ class NginxStream:
     def parse(self, line: Line) -> Sequence[Record]:
         """Exactly one record."""
         text = line.text
-        if self._access is not None and text[10:11] != "T" and text[:1] != "\x1b":
-            # Most lines wear no wrapping; one with the engine's stamp in front could be taken for a line with a host more.
-            bare = self._access.request(text, line, None)
+        if self._access is not None:
+            bare = self._access.bare(text, line.source, line.number, line.seen_at)
             if bare is not None:
                 return (bare,)
         stripped = strip(text)
@@ -60,7 +60,7 @@ class NginxStream:
             return (self._talk(text, line, engine),)
         record: Record | None = None
         if self._access is not None:
-            record = self._access.request(text, line, engine)
+            record = self._access.request(text, line.source, line.number, line.seen_at, engine)
         if record is None:
             record = self._errors.record(text, line, engine)
         if record is None and (stripped.process or _TALK.match(text) or not text.strip()):

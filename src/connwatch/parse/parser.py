@@ -7,17 +7,33 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
 from typing import Protocol
 
 from connwatch.model.line import Line
-from connwatch.model.record import Record
+from connwatch.model.record import Record, Request
 from connwatch.parse.redact import Redactor
 
-__all__ = ["Builder", "FormatTable", "Parser"]
+__all__ = ["Builder", "FormatTable", "Parser", "Skim"]
 
 FormatTable = Mapping[str, object]
 """One format as its TOML file (or a `[formats.NAME]` table of the configuration) says it: `kind`, `log_format`, ..."""
+
+
+@dataclass(slots=True, frozen=True)
+class Skim:
+    """What a parser of access lines offers to a reader of blocks, which wants few of them; a parser that has none has no `skim`.
+
+    Lines that match one of `shapes` are access lines and may be passed over unread; each shape takes more than the one before.
+    `before` stands directly before the request in every access line (b"" where nothing tells). `request` is the short way for a line
+    without wrapping, given its text, its source, its number and when it was read: None where `parse` has to look at it.
+    """
+
+    shapes: tuple[re.Pattern[bytes], ...]
+    before: bytes
+    request: Callable[[str, str, int, float | None], Request | None]
 
 
 class Parser(Protocol):

@@ -7,13 +7,12 @@ come out. All of this depends on the sequence of lines alone, never on how the i
 
 from __future__ import annotations
 
-import re
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 from connwatch.model.line import Line
 from connwatch.model.record import Chatter, Detail, Record, Request, Trouble, Unparsed
-from connwatch.parse.parser import Parser
+from connwatch.parse.parser import Parser, Skim
 from connwatch.parse.redact import Redactor
 from connwatch.parse.registry import Formats, make_parser, rank_of
 
@@ -88,9 +87,9 @@ class AutoParser:
         return self._live[0].format if self._live else None
 
     @property
-    def shapes(self) -> tuple[re.Pattern[bytes], ...]:
+    def skim(self) -> Skim | None:
         """Once the source is known, the leader's."""
-        return getattr(self._live[0], "shapes", ()) if self._live and self._lines >= _NEW else ()
+        return getattr(self._live[0], "skim", None) if self._live and self._lines >= _NEW else None
 
     def passed_over(self, count: int) -> None:
         """The reader of blocks met so many lines of the leader's shape: no rival is taking over."""

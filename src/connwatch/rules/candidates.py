@@ -12,7 +12,7 @@ from collections.abc import Iterable
 
 from connwatch.rules.catalogue import Catalogue
 
-__all__ = ["candidate_patterns", "covers"]
+__all__ = ["Candidates", "candidate_patterns", "covers"]
 
 # Words at the beginning of a path's first segment, grouped by first letter: a branch whose first letter differs is left at once.
 _FIRST = (
@@ -27,6 +27,22 @@ _DEEP_GET = (
 _QUERY = rb"\?(?:client_id=|redirect_uri=|response_type=|code_challenge)"
 _REFERER = rb'https?://[^/"]*+/(?:authori[sz]e|consent|oauth2?[/?]|[^/?"]*+/(?:authori[sz]e|consent|oauth2?[/?]|[^/?"]*+/(?:authori[sz]e|consent)))'
 _COVERED = re.compile(r"(?:/[^/]*){0,3}/(?:mcp|sse)/?|/mcp/.*|/")
+
+
+class Candidates:
+    """The compiled expression for what stands before a request in one format, made when it is first asked for."""
+
+    def __init__(self, catalogue: Catalogue, paths: Iterable[str] = ()) -> None:
+        self._catalogue = catalogue
+        self._paths = tuple(paths)
+        self._compiled: dict[bytes, re.Pattern[bytes]] = {}
+
+    def __call__(self, before: bytes) -> re.Pattern[bytes]:
+        """The expression for `before` (see `candidate_patterns`), or for any access log where that is empty."""
+        known = self._compiled.get(before)
+        if known is None:
+            known = self._compiled[before] = re.compile(b"|".join(candidate_patterns(self._catalogue, self._paths, before)))
+        return known
 
 
 def candidate_patterns(catalogue: Catalogue, paths: Iterable[str] = (), before: bytes = b"") -> list[bytes]:
@@ -51,7 +67,7 @@ def candidate_patterns(catalogue: Catalogue, paths: Iterable[str] = (), before: 
     get = pinned + _words(_FIRST, _DEEP_GET, 4) + rb'| [^"]*+"(?:' + agent + b")" + icon + document
     other = pinned + _words(_FIRST, _FIRST, 6) + rb'|[^"]*+"(?:' + refused + b"|" + agent + b"|" + referer + b")"
     if before:
-        return [re.escape(before) + b"(?:GET /(?:" + get + b")|POST /(?: |" + other + b")|(?:HEAD|DELETE|OPTIONS|PUT) /(?:" + other + b"))"]
+        return [re.escape(before) + b"(?:GET /(?:" + get + b")|POST /(?: |" + other + b")|(?!GET |POST )[A-Z]{3,12}+ /(?:" + other + b"))"]
     return [rb" /(?:(?<=GET /)(?:" + get + b")|(?<!GET /)(?:(?<=POST /) |" + other + b"))"]
 
 

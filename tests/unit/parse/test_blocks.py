@@ -30,7 +30,7 @@ def reader(form: str = "nginx-proxy", learn: str | None = None) -> BlockReader:
     def learnt(request: Request) -> str | None:
         return learn if request.path == "/mcp" else None
 
-    return BlockReader("nginx", form, FORMATS, REDACTOR, CANDIDATES, learnt)
+    return BlockReader("nginx", form, FORMATS, REDACTOR, lambda before: CANDIDATES, learnt)
 
 
 def read(blocks: Iterable[bytes], form: str = "nginx-proxy", learn: str | None = None) -> tuple[object, ...]:
@@ -115,7 +115,7 @@ def test_line_endings(ending: str) -> None:
 
 def test_a_format_without_a_request_line_is_read_line_by_line() -> None:
     formats = {"bare": {"log_format": "$time_iso8601\t$request_method\t$uri\t$status\t$host"}}
-    under_test = BlockReader("nginx", "bare", formats, REDACTOR, CANDIDATES, lambda request: None)
+    under_test = BlockReader("nginx", "bare", formats, REDACTOR, lambda before: CANDIDATES, lambda request: None)
     line = "2025-11-02T18:03:15+00:00\tGET\t{}\t200\tmcp.example.com\n"
     found = list(under_test.records((line.format("/index.html") + line.format("/mcp")).encode()))
     assert [(record.line, record.method, record.path, record.host) for record in found if isinstance(record, Request)] == [
@@ -201,7 +201,7 @@ def test_a_recognised_source_takes_up_a_new_format() -> None:
 
 def test_candidates_that_run_over_the_end_of_a_line_count_for_their_own_line_only() -> None:
     running = re.compile(rb' /(?:mcp |index[^"]*+"[^"]*+"[^"]*+" "Claude| HTTP[^@]*+@)')
-    under_test = BlockReader("nginx", "nginx-proxy", FORMATS, REDACTOR, running, lambda request: None)
+    under_test = BlockReader("nginx", "nginx-proxy", FORMATS, REDACTOR, lambda before: running, lambda request: None)
     broken = ORDINARY[: ORDINARY.index(" HTTP")]
     text = f"{broken}\n{MCP}\n{ORDINARY}\n"
     assert [record.line for record in under_test.records(text.encode()) if isinstance(record, Request)] == [2]

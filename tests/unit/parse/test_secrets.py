@@ -51,7 +51,7 @@ PLACES = [
 def test_no_secret_leaves_the_parser(secret: str) -> None:
     text = "\n".join(place.replace("SECRET", secret) for place in PLACES)
     for form in ("nginx-proxy", "nginx-proxy-rich", "combined", "auto"):
-        reader = BlockReader("nginx", form, FORMATS, REDACTOR, CANDIDATES, lambda request: None)
+        reader = BlockReader("nginx", form, FORMATS, REDACTOR, lambda before: CANDIDATES, lambda request: None)
         records = [*reader.records(text.encode()), *reader.finish()]
         assert secret not in repr(records)
         assert secret not in repr(reader.samples)
@@ -78,7 +78,7 @@ def test_a_flood_of_lines_that_are_all_new_does_not_grow_the_reader() -> None:
             for _ in reader.records(("\n".join(lines) + "\n?\n").encode()):
                 pass
 
-    reader = BlockReader("nginx", "auto", FORMATS, REDACTOR, CANDIDATES, lambda request: request.path)
+    reader = BlockReader("nginx", "auto", FORMATS, REDACTOR, lambda before: CANDIDATES, lambda request: request.path)
     flood(reader, 0)
     tracemalloc.start()
     flood(reader, 1000)
