@@ -65,6 +65,7 @@ class Habits:
     start_rate: float = 0.5
     active: float = 1.0
     kept: float | None = None
+    pace: dict[str, float] = field(default_factory=dict)  # typical seconds until something follows a kind
     common_before: dict[str, list[str]] = field(default_factory=dict)
     thinkable: dict[tuple[str, str], bool] = field(default_factory=dict)
     steps: dict[tuple[str, str, str], Step] = field(default_factory=dict)  # for this state of what was learnt
@@ -144,6 +145,7 @@ class Habits:
             shipped = tables.gap(*pair_of_kinds)
             weight = n / (n + _SHIPPED_WEIGHT)
             self.gap[pair_of_kinds] = math.exp(weight * math.log(own) + (1 - weight) * math.log(shipped))
+        self.pace = _pace(gaps, tables)
         self.gap_two = {}
         for three, seen in gaps_two.items():
             n = len(seen)
@@ -184,6 +186,16 @@ def network_of(address: str) -> str:
     if ":" in address:
         return ":".join(address.split(":")[:3])
     return address.rpartition(".")[0]
+
+
+def _pace(gaps: dict[tuple[str, str], list[float]], tables: Tables) -> dict[str, float]:
+    """How long it typically takes until something follows: this log's own gaps, and the shipped ones as one observation each."""
+    seen: dict[str, list[float]] = {}
+    for before, row in tables.gaps.items():
+        seen[before] = list(row.values())
+    for (before, _), own in gaps.items():
+        seen.setdefault(before, []).extend(own)
+    return {before: median(values) for before, values in seen.items()}
 
 
 def median(values: list[float]) -> float:

@@ -49,6 +49,7 @@ _SAME_AGENT = 0.985  # P(the same agent | two steps of one leg)
 _SAME_PROGRAM = 0.9  # the same where both agents belong to one family, which may use several programs
 _WRONG_ID = -3.0  # a client that registered and then came with everybody's id, or the other way round
 _UNASKED = -2.5  # a request that is known to carry no token, right after a token was issued
+_PATIENT = 6.0  # typical gaps after which a continuation that has not come will not come
 _OTHER_SESSION = -3.0
 _OTHER_TOKEN = -6.0
 _SAME_TOKEN = 0.5
@@ -69,6 +70,23 @@ class Scorer:
 
     tables: Tables
     habits: Habits
+    newest: float = float("inf")  # the newest event of the window, seconds since the epoch
+
+    def unfinished(self, one: Fragment) -> float:
+        """Nats (0 or less) to add to links of a fragment whose true continuation may be yet to come, after the newest event.
+
+        A link is weighed against "nothing follows"; near the end of the window that is likely, however seldom attempts end there.
+        """
+        kind = one.members[-1].kind
+        age = self.newest - one.end
+        pace = self.habits.pace.get(kind, 0.3)
+        if age > _PATIENT * pace:
+            return 0.0
+        theta = pace / 3.672
+        x = age / theta
+        to_come = exp(-x) * (1.0 + x + x * x / 2.0 + x * x * x / 6.0)  # survival of the gamma of shape 4
+        p_end = self.tables.p_end(kind)
+        return log(p_end / (p_end + (1.0 - p_end) * to_come))
 
     def link(self, one: Fragment, two: Fragment) -> float:
         """Nats for "`two` continues `one`"; IMPOSSIBLE where time or vendor forbid it."""

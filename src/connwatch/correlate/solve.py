@@ -37,7 +37,7 @@ def solve(fragments: list[Fragment], tables: Tables, kept: float | None = None) 
     habits = Habits.of(fragments, tables, kept)
     if len(fragments) < 2:
         return fragments, habits
-    web = Web(fragments, Scorer(tables, habits))
+    web = Web(fragments, Scorer(tables, habits, max(fragment.end for fragment in fragments)))
     for pauses in (False, True):
         for threshold in _ROUNDS:
             while web.believe(threshold, pauses=pauses):
@@ -173,7 +173,9 @@ class Web:
                 if earlier.start <= start and start - earlier.end <= _HORIZON and earlier is not later:
                     weight = self.scorer.link(earlier, later)
                     if weight > 0.0:
-                        row[id(earlier)] = weight
+                        weight += self.scorer.unfinished(earlier)
+                        if weight > 0.0:
+                            row[id(earlier)] = weight
         return row
 
 

@@ -26,7 +26,7 @@ from connwatch.model.event import Event, Link, Stage
 __all__ = ["LOOKAHEAD", "QUIET", "Window"]
 
 QUIET = 5.0  # seconds without an event after which everything that waits is decided
-PATIENCE = 15.0  # seconds that a fragment stays fresh at most
+PATIENCE = 60.0  # seconds that a fragment stays fresh at most
 LOOKAHEAD = 5.0  # seconds of what follows that a decision may use, where the window is busy
 _FULL = 400  # events between two settlements
 _JOINT = 260  # fragments that are assigned jointly; more are assigned one by one
