@@ -8,6 +8,7 @@ better there than anywhere else together; or it cannot begin an attempt, and exa
 from __future__ import annotations
 
 import math
+from collections.abc import Collection
 
 from connwatch.correlate.fragment import Fragment
 from connwatch.correlate.kinds import can_begin
@@ -25,9 +26,9 @@ _SURE = 0.9  # the same for a fragment that looks like a beginning
 _POOL = 0.6  # addresses of linked steps agree less often than this: a pool, addresses prove nothing
 
 
-def gather(fragments: list[Fragment], scorer: Scorer) -> list[Fragment]:
-    """Join left-overs to the groups they belong to; returns the groups ordered by start."""
-    order = sorted(fragments, key=lambda f: (len(f.members), f.start, f.head.event.serial))
+def gather(fragments: list[Fragment], scorer: Scorer, begun: Collection[int] = frozenset()) -> list[Fragment]:
+    """Join left-overs to the groups they belong to; returns the groups ordered by start. Those in `begun` (by `id`) are no left-overs."""
+    order = sorted((f for f in fragments if id(f) not in begun), key=lambda f: (len(f.members), f.start, f.head.event.serial))
     gone: set[int] = set()
     for fragment in order:
         begins = scorer.tables.log_begin(fragment.head.kind)

@@ -47,7 +47,7 @@ def best_matching(edges: Edges, *, epsilon: float = 0.02) -> dict[int, int]:
     return matched
 
 
-def posteriors(edges: Edges, *, sweeps: int = 30, damping: float = 0.5) -> dict[tuple[int, int], float]:
+def posteriors(edges: Edges, *, sweeps: int = 20, damping: float = 0.5) -> dict[tuple[int, int], float]:
     """The probability of each edge when every node has at most one partner: sum-product, damped, `sweeps` times."""
     weight: dict[tuple[int, int], float] = {}
     by_left: dict[int, list[int]] = {}

@@ -8,7 +8,7 @@ the same scores groups far worse, because a link decided too early blocks later 
 from __future__ import annotations
 
 import itertools
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 
 from connwatch.correlate.fragment import Fragment
 from connwatch.correlate.gather import gather
@@ -21,32 +21,41 @@ from connwatch.model.event import Link
 __all__ = ["solve"]
 
 _ROUNDS = (0.97, 0.9, 0.8, 0.7, 0.6)
+_SMALL = 80  # fragments up to which the habits are learnt again after every round
+_LESSONS = (_ROUNDS[0], _ROUNDS[-1])  # else only after the surest links, and when all are made
 _MATCHING_BONUS = 1.5  # nats for a link of the best matching
 _PAUSE_BONUS = 0.5  # the same where a person stands between: order says little there
 _COUNTED = 0.6  # probability that something continues a fragment, whichever it is
 _RIVAL = 4.0  # nats within which another link is a rival
 _UNCROSS_COST = 4.0  # nats that un-crossing two equal-kind links may cost
 _HORIZON = 1800.0  # seconds: nothing is continued after this
-_MAX_CANDIDATES = 24  # predecessors considered for a fragment, the most believable ones
+_FAR = 7.0  # nats behind the best predecessor at which another one no longer counts
+_MAX_CANDIDATES = 16  # predecessors considered for a fragment, the most believable ones
 _INFERRED = 0.85  # links surer than this are "inferred", others "ambiguous"
 
 
-def solve(fragments: list[Fragment], tables: Tables, kept: float | None = None) -> tuple[list[Fragment], Habits]:
-    """Merge fragments into groups; gives them ordered by start, and what was learnt of the log. Links say how sure they are."""
+def solve(
+    fragments: list[Fragment], tables: Tables, kept: float | None = None, begun: Collection[int] = frozenset()
+) -> tuple[list[Fragment], Habits]:
+    """Merge fragments into groups; gives them ordered by start, and what was learnt of the log. Links say how sure they are.
+
+    `kept` is the share of clients that keep their addresses, where it is known; `begun` are the fragments (by `id`) whose beginning was
+    decided before: they can be continued, but continue nothing.
+    """
     fragments = sorted(fragments, key=_order)
     habits = Habits.of(fragments, tables, kept)
     if len(fragments) < 2:
         return fragments, habits
-    web = Web(fragments, Scorer(tables, habits, max(fragment.end for fragment in fragments)))
+    web = Web(fragments, Scorer(tables, habits, max(fragment.end for fragment in fragments)), begun)
     for pauses in (False, True):
         for threshold in _ROUNDS:
             while web.believe(threshold, pauses=pauses):
                 pass
-            if web.grown:
+            if web.grown and (len(web.fragments) <= _SMALL or threshold in _LESSONS):
                 habits.relearn(web.fragments, tables, len(web.fragments))
                 web.score()
-    fragments = gather(web.fragments, web.scorer)
-    settle_by_counting(Web(fragments, web.scorer))
+    fragments = gather(web.fragments, web.scorer, begun)
+    settle_by_counting(Web(fragments, web.scorer, begun))
     return fragments, habits
 
 
@@ -80,8 +89,9 @@ class Web:
     Scoring is what costs: a pair is scored again only when one of the two has grown, or when the habits were learnt anew.
     """
 
-    def __init__(self, fragments: list[Fragment], scorer: Scorer) -> None:
+    def __init__(self, fragments: list[Fragment], scorer: Scorer, begun: Collection[int] = frozenset()) -> None:
         self.fragments = fragments
+        self._begun = begun
         self.scorer = scorer
         self.grown = False
         self._before: dict[int, dict[int, float]] = {}  # fragment -> what it could continue -> nats
@@ -101,10 +111,12 @@ class Web:
         edges: Edges = {}
         for right, later in enumerate(self.fragments):
             row = self._before[id(later)]
-            if len(row) > _MAX_CANDIDATES:
-                row = dict(sorted(row.items(), key=lambda item: (-item[1], place[item[0]]))[:_MAX_CANDIDATES])
-            for left, weight in row.items():
-                edges.setdefault(place[left], {})[right] = weight
+            if not row:
+                continue
+            least = max(row.values()) - _FAR
+            kept = sorted((-weight, place[left]) for left, weight in row.items() if weight >= least)
+            for weight, left in kept[:_MAX_CANDIDATES]:
+                edges.setdefault(left, {})[right] = -weight
         return edges
 
     def believe(self, threshold: float, *, pauses: bool) -> bool:
@@ -164,6 +176,8 @@ class Web:
     def _row(self, later: Fragment, lefts: dict[str, list[Fragment]]) -> dict[int, float]:
         """What `later` could continue, of `lefts`."""
         row: dict[int, float] = {}
+        if id(later) in self._begun:
+            return row
         start = later.start
         after = later.members[0].kind
         for before, group in lefts.items():

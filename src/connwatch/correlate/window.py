@@ -30,7 +30,7 @@ PATIENCE = 60.0  # seconds that a fragment stays fresh at most
 LOOKAHEAD = 5.0  # seconds of what follows that a decision may use, where the window is busy
 _FULL = 400  # events between two settlements
 _JOINT = 260  # fragments that are assigned jointly; more are assigned one by one
-_JOINT_WHEN_BUSY = 120  # the same while events come faster than the window can be looked at in peace
+_JOINT_WHEN_BUSY = 80  # the same while events come faster than the window can be looked at in peace
 _FIRST = 120  # fragments that are assigned jointly, whatever it costs, to learn the habits of a log
 _TELLING = 20  # fragments from which a settlement teaches the habits of the log
 _THINKABLE = 0.02  # P(next | before) under which a predecessor is not looked for
@@ -132,8 +132,8 @@ class Window:
         return min(self.newest + QUIET, next(iter(self.fresh.values())).start + PATIENCE)
 
     def settle(self, until: float) -> None:
-        """Decide what is fresh and ended by `until`."""
-        affordable = _JOINT if self._since < _FULL else _JOINT_WHEN_BUSY
+        """Decide what is fresh and ended by `until`; jointly, as far as there is leisure: the traffic paused, or this is the end."""
+        affordable = _JOINT if until >= self.newest + QUIET else _JOINT_WHEN_BUSY
         self._since = 0
         ready = [f for f in self.fresh.values() if f.end <= until]
         if not ready:
@@ -155,7 +155,8 @@ class Window:
         for node in nodes:
             self.lanes.close(node)
         before = {id(node): len(node.members) for node in nodes}
-        groups, habits = solve(nodes, self.tables, self._sticky.share())
+        begun = {id(node) for node in nodes if id(node) not in self.fresh}
+        groups, habits = solve(nodes, self.tables, self._sticky.share(), begun)
         if len(nodes) > _TELLING or self._habits is None:
             self._habits = habits
         for group in groups:
