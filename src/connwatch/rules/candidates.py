@@ -7,6 +7,7 @@ literal, to which the regex engine skips, and is unrolled by path segment, becau
 
 from __future__ import annotations
 
+import functools
 import re
 from collections.abc import Iterable
 
@@ -71,6 +72,7 @@ def candidate_patterns(catalogue: Catalogue, paths: Iterable[str] = (), before: 
     return [rb" /(?:(?<=GET /)(?:" + get + b")|(?<!GET /)(?:(?<=POST /) |" + other + b"))"]
 
 
+@functools.lru_cache(maxsize=1024)
 def covers(path: str) -> bool:
     """Whether the patterns find every request for this path, whoever makes it."""
     return _COVERED.fullmatch(path) is not None

@@ -24,8 +24,10 @@ __all__ = ["Classifier", "Options"]
 
 _PAGES = {Stage.AUTHORIZATION, Stage.CONSENT}
 _ENDPOINTS = {Stage.RESOURCE_METADATA, Stage.SERVER_METADATA, Stage.REGISTRATION, Stage.TOKEN, Stage.REFRESH, Stage.PREFLIGHT}
+_MCP = frozenset(Stage) - _PAGES - _ENDPOINTS - {Stage.OTHER, Stage.PROBE}
 _ASSETS = (".js", ".css", ".png", ".jpg", ".jpeg", ".gif", ".svg", ".ico", ".webp", ".woff", ".woff2", ".ttf", ".map", ".json", ".webmanifest")
 _METADATA_SECONDS = 60.0
+_MEMO_LIMIT = 8192
 _STAGES = {stage.value: stage for stage in Stage}
 
 
@@ -48,6 +50,7 @@ class Classifier:
         self._steps = McpSteps(catalogue)
         self._keys = Keys(catalogue)
         self._hosts = Hosts()
+        self._told: dict[tuple[str, str, int | None, str, bool | None], tuple[Stage, str]] = {}  # what the shape of a plain request settles
 
     def classify(self, request: Request, at: float | None = None) -> Event | None:
         """The event of a request, or None when it is not of our domain. `at` is the time of a request that carries none."""
@@ -66,7 +69,11 @@ class Classifier:
     # which stage
 
     def _stage(self, request: Request, profile: AgentProfile, memory: HostMemory, time: float) -> tuple[Stage, str] | None:
-        path, method = request.path, request.method
+        path, method, kind = request.path, request.method, profile.kind
+        plain = not request.params and not request.facts
+        shape = (path, method, request.status, kind, request.authorization)
+        if plain and (told := self._told.get(shape)) is not None:
+            return told
         rules = self._shapes.fitting(method, path, request.params)
         if method == "OPTIONS":
             known = path in memory.mcp_paths or path in self.options.mcp_paths or path in self.options.endpoints
@@ -77,11 +84,21 @@ class Classifier:
         if path in self.options.mcp_paths:
             return self._steps.stage(request, legacy_message=False), ""
         for rule in rules:
-            if (not rule.agents or profile.kind in rule.agents) and (not rule.needs or self._met(rule.needs, request, profile, memory, time)):
-                stage, noise = self._of_rule(rule, request)
+            if rule.agents and kind not in rule.agents:
+                continue
+            if rule.needs:
+                plain = False
+                if not self._met(rule.needs, request, profile, memory, time):
+                    continue
+            found = self._of_rule(rule, request)
+            if rule.stage == "session" and method == "GET" and kind == "browser":
                 # A client that runs in a browser asks for leave first; who just opens the address in a browser is a visitor.
-                visitor = rule.stage == "session" and method == "GET" and profile.kind == "browser" and not memory.preflighted(path, time)
-                return stage, "operator" if visitor else noise
+                return found if memory.preflighted(path, time) else (found[0], "operator")
+            if plain:
+                if len(self._told) >= _MEMO_LIMIT:
+                    self._told.clear()
+                self._told[shape] = found
+            return found
         return self._by_surroundings(request, profile, memory, time)
 
     def _of_rule(self, rule: StageRule, request: Request) -> tuple[Stage, str]:
@@ -185,44 +202,32 @@ class Classifier:
     # the event
 
     def _event(self, request: Request, stage: Stage, noise: str, profile: AgentProfile, time: float) -> Event:
-        facts = dict(request.facts)
-        params = request.params
-        client = hint = None
+        facts = request.facts.copy()
+        params, behind = request.params, request.referer_params
+        client = hint = redirect = None
         if not noise:
             client, hint = self._whose(request, stage, profile, facts)
+        if params or behind:
+            redirect = redirect_host(params.get("redirect_uri") or behind.get("redirect_uri"))
+        start = end = time
         duration = request.duration
-        start, end = (time - (duration or 0.0), time) if request.role == "proxy" else (time, time + (duration or 0.0))
-        return Event(
-            at=end,
-            started_at=start,
-            stage=stage,
-            method=request.method,
-            path=request.path,
-            status=request.status,
-            host=request.host,
-            address=request.address,
-            agent=request.agent,
-            actor=_actor(profile, stage),
-            client=client,
-            hint=hint,
-            noise=noise,
-            size=request.size,
-            duration=duration,
-            upstream=request.upstream,
-            authorization=request.authorization,
-            redirect_host=redirect_host(params.get("redirect_uri") or request.referer_params.get("redirect_uri")),
-            resource=_resource(request, stage),
-            coarse=request.coarse,
-            keys=self._keys.of(request),
-            facts=facts,
-            evidence=[Evidence(request.source, request.line, request.end_line)],
-            referer=request.referer,
-            serial=(0, request.line),
-        )
+        if duration:
+            start, end = (time - duration, time) if request.role == "proxy" else (time, time + duration)
+        line = request.line
+        return Event(  # positional, because names cost half as much again
+            end, start, stage, request.method, request.path, request.status, request.host, request.address, request.agent,
+            _actor(profile, stage), client, hint, noise,
+            request.size, duration, request.upstream, request.authorization,
+            redirect, _resource(request, stage), request.coarse,
+            self._keys.of(request) if params or behind else request.keys.copy(), facts,
+            [Evidence(request.source, line, request.end_line)], request.referer, (0, line),
+        )  # fmt: skip
 
     def _whose(self, request: Request, stage: Stage, profile: AgentProfile, facts: dict[str, str]) -> tuple[str | None, str | None]:
         """(family that is named, family that is suggested); the ground of the answer is noted in `facts`."""
         page = stage in _PAGES
+        if not facts and not request.params and not request.referer_params and request.referer is None:
+            return self._by_agent(request, stage, profile, facts, page)
         named = self._families.named(profile, request.params, facts, not page and stage is not Stage.OTHER)
         if named is None and page and request.referer_params:
             named = self._families.named(profile, request.referer_params, {}, False)
@@ -233,6 +238,24 @@ class Classifier:
         if hinted is not None:
             facts["hint_by"] = hinted[1]
             return None, hinted[0]
+        return None, None
+
+    def _by_agent(
+        self, request: Request, stage: Stage, profile: AgentProfile, facts: dict[str, str], page: bool
+    ) -> tuple[str | None, str | None]:
+        """The same for the many requests that show nothing but their agent and their address."""
+        if profile.family:
+            facts["client_by"] = "agent"
+            return profile.family, None
+        if profile.endpoint_family and not page and stage is not Stage.OTHER:
+            facts["client_by"] = "endpoint-agent"
+            return profile.endpoint_family, None
+        if profile.hint:
+            facts["hint_by"] = "library"
+            return None, profile.hint
+        if request.address and profile.kind != "browser" and (family := self._families.of_address(request.address)):
+            facts["hint_by"] = "address"
+            return None, family
         return None, None
 
 
@@ -246,7 +269,11 @@ def _actor(profile: AgentProfile, stage: Stage) -> Actor:
 
 def _resource(request: Request, stage: Stage) -> str | None:
     """The protected resource that the request is about, as "host/path" without a closing slash, where it says so."""
+    if stage in _MCP:
+        return (request.host or "") + request.path.rstrip("/")
     if stage is Stage.AUTHORIZATION or stage is Stage.TOKEN:
+        if not request.params:
+            return None
         try:
             parts = urlsplit(request.params.get("resource", ""))
         except ValueError:
@@ -256,6 +283,4 @@ def _resource(request: Request, stage: Stage) -> str | None:
         before, _, after = request.path.partition("/.well-known/")
         suffix = after.partition("/")[2].rstrip("/")
         return f"{request.host or ''}{before}/{suffix}" if suffix else None
-    if stage in _ENDPOINTS or stage in _PAGES or stage in (Stage.OTHER, Stage.PROBE):
-        return None
-    return f"{request.host or ''}{request.path.rstrip('/')}"
+    return None
