@@ -68,15 +68,17 @@ def _fits(group: Fragment, fragment: Fragment, habits: Habits, *, homeless: bool
         return False
     if group.families and fragment.families and group.families.isdisjoint(fragment.families):
         return False
+    kin = not group.families.isdisjoint(fragment.families)  # one vendor may use several programs, and several addresses
     for leg, agent in fragment.agents.items():
         known = group.agents.get(leg)
-        if known is not None and known != agent:
+        if known is not None and known != agent and not kin:
             return False
-        if known is None and leg == "oauth" and agent != "-" and group.agents.get("mcp") not in (None, agent):
+        if not kin and known is None and leg == "oauth" and agent != "-" and group.agents.get("mcp") not in (None, agent):
             return False
     if habits.same_address["own"] > _POOL:
-        for mine, theirs in ((group.backend, fragment.backend), (group.browser, fragment.browser)):
-            if mine and theirs and not any(address in mine for address in theirs):
-                return False
+        if group.browser and fragment.browser and not any(address in group.browser for address in fragment.browser):
+            return False
+        if not kin and group.backend and fragment.backend and not any(address in group.backend for address in fragment.backend):
+            return False
     ended = next((m.event.at for m in reversed(group.members) if m.kind == "close"), None)
     return not (ended is not None and fragment.start > ended + _INSIDE_SLACK)
