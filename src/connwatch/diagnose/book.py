@@ -8,7 +8,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from connwatch.diagnose.pace import Pace
-from connwatch.diagnose.rules import Rule, compile_rules
+from connwatch.diagnose.rules import Index, Rule, compile_rules
 from connwatch.rules.catalogue import Catalogue
 
 __all__ = ["Book", "book_of"]
@@ -21,6 +21,7 @@ class Book:
     catalogue: Catalogue
     pace: Pace
     rules: list[Rule]
+    index: Index
 
 
 _last: list[Book] = []
@@ -30,6 +31,7 @@ def book_of(catalogue: Catalogue) -> Book:
     """The compiled book of a catalogue. Raises ConfigError for a diagnosis that is written wrongly."""
     if _last and _last[0].catalogue is catalogue:
         return _last[0]
-    book = Book(catalogue, Pace(catalogue), compile_rules(catalogue.diagnoses))
+    rules = compile_rules(catalogue.diagnoses)
+    book = Book(catalogue, Pace(catalogue), rules, Index(rules))
     _last[:] = [book]
     return book

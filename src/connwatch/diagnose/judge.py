@@ -48,7 +48,7 @@ def judge(attempt: Attempt, catalogue: Catalogue, *, now: float | None, deaf: fr
     if verdict.kind == "silence" and deaf and not deaf.isdisjoint(place.source for step in attempt.steps for place in step.event.evidence):
         attempt.outcome = Outcome.BLIND
         return None
-    attempt.diagnoses = diagnose(View(attempt, state, verdict, family, book.pace.hosted(family)), book.rules)
+    attempt.diagnoses = diagnose(View(attempt, state, verdict, family, book.pace.hosted(family)), book.index)
     return None
 
 

@@ -33,8 +33,17 @@ def compile_when(when: Any, where: str, key: str) -> Predicate:
         parts.append(compiler(value, where, f"{key}.{word}"))
     if len(parts) == 1:
         return parts[0]
-    frozen = tuple(parts)
-    return lambda view: all(part(view) for part in frozen)
+    return _all(tuple(parts))
+
+
+def _all(parts: tuple[Predicate, ...]) -> Predicate:
+    def holds(view: View) -> bool:
+        for part in parts:  # noqa: SIM110 - a generator for each question doubles what a judgement costs
+            if not part(view):
+                return False
+        return True
+
+    return holds
 
 
 def _texts(value: Any, where: str, key: str, known: tuple[str, ...] = ()) -> frozenset[str]:

@@ -6,7 +6,7 @@ that holds makes the diagnosis. Texts may name fields in braces, from the closed
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Final
 
@@ -17,20 +17,23 @@ from connwatch.diagnose.wording import check_template, fill
 from connwatch.model.diagnosis import Diagnosis
 from connwatch.model.errors import ConfigError
 
-__all__ = ["Rule", "compile_rules", "diagnose"]
+__all__ = ["Index", "Rule", "compile_rules", "diagnose"]
 
 _DOUBT: Final = 0.6  # what a confidence is worth where lines were shared out by counting
 _AMBIGUOUS: Final = 0.8  # and where the decisive line itself may be another attempt's
 _NOWHERE: Final = "nowhere"  # in `stuck_at`: may be remarked on an attempt that went well
 _KEYS: Final = {"code", "title", "stuck_at", "summary", "remedy", "refuted_by", "checks", "see", "evidence", "case", "example", "note"}
+_PREMISES: Final = frozenset({"kind", "stuck", "place", "status"})  # words that ask for nothing but what `Index` goes by
+_MEMO_LIMIT: Final = 4096
 _TEXTS: Final = ("title", "summary", "remedy", "refuted_by")
 
 
 @dataclass(frozen=True, slots=True)
 class Case:
-    """One way to recognise a diagnosis. `summary` replaces the entry's where the case can say more."""
+    """One way to recognise a diagnosis: `premise` and `holds` together. `summary` replaces the entry's where the case can say more."""
 
     confidence: float
+    premise: Predicate
     holds: Predicate
     summary: str
     checks: tuple[str, ...]
@@ -57,17 +60,36 @@ def compile_rules(entries: Mapping[str, Mapping[str, Any]]) -> list[Rule]:
     return [_rule(code, entry) for code, entry in entries.items()]
 
 
-def diagnose(view: View, rules: Iterable[Rule]) -> list[Diagnosis]:
+class Index:
+    """The rules, found by what most of their cases ask first: where and how the attempt ended. Answers are remembered (bounded)."""
+
+    def __init__(self, rules: Sequence[Rule]) -> None:
+        self._rules = rules
+        self._memo: dict[tuple[str | None, str, str, int | None], list[tuple[Rule, list[Case]]]] = {}
+
+    def possible(self, view: View) -> list[tuple[Rule, list[Case]]]:
+        """The rules that can hold, in order, each with its cases whose premise holds, the surest first."""
+        verdict = view.verdict
+        key = verdict.stuck, verdict.kind, verdict.place, None if verdict.event is None else verdict.event.status
+        known = self._memo.get(key)
+        if known is None:
+            if len(self._memo) >= _MEMO_LIMIT:
+                self._memo.clear()
+            known = self._memo[key] = self._find(view)
+        return known
+
+    def _find(self, view: View) -> list[tuple[Rule, list[Case]]]:
+        stuck = view.verdict.stuck or _NOWHERE
+        found = [(rule, [case for case in rule.cases if case.premise(view)]) for rule in self._rules if stuck in rule.stuck_at]
+        return [(rule, sorted(cases, key=lambda case: -case.confidence)) for rule, cases in found if cases]
+
+
+def diagnose(view: View, index: Index) -> list[Diagnosis]:
     """All diagnoses that hold, the likeliest first. Equal confidences keep the catalogue's order."""
     found: list[Diagnosis] = []
     factor = (_DOUBT if view.attempt.group else 1.0) * (_AMBIGUOUS if view.ambiguous else 1.0)
-    for rule in rules:
-        if (view.verdict.stuck or _NOWHERE) not in rule.stuck_at:
-            continue
-        best: Case | None = None
-        for case in rule.cases:
-            if (best is None or case.confidence > best.confidence) and case.holds(view):
-                best = case
+    for rule, cases in index.possible(view):
+        best = next((case for case in cases if case.holds(view)), None)
         if best is None:
             continue
         summary = fill(best.summary or rule.summary, view)
@@ -129,7 +151,13 @@ def _case(case: Any, where: str, key: str) -> Case:
     if not isinstance(summary, str):
         raise ConfigError("must be a text", file=where, key=f"{key}.summary", hint='summary = "…"')
     check_template(summary, where, f"{key}.summary")
-    return Case(float(confidence), compile_when(case.get("when", {}), where, f"{key}.when"), summary, _templates(case, "checks", where))
+    when = case.get("when", {})
+    premise: dict[str, Any] = {}
+    if isinstance(when, Mapping):
+        premise = {word: value for word, value in when.items() if word in _PREMISES}
+        when = {word: value for word, value in when.items() if word not in _PREMISES}
+    compiled = compile_when(premise, where, f"{key}.when"), compile_when(when, where, f"{key}.when")
+    return Case(float(confidence), *compiled, summary, _templates(case, "checks", where))
 
 
 def _list(entry: Mapping[str, Any], key: str, where: str) -> tuple[str, ...]:

@@ -5,6 +5,7 @@ Log text is another party's: control characters never pass, and nothing is longe
 
 from __future__ import annotations
 
+import functools
 import re
 from collections.abc import Callable
 from typing import Final
@@ -29,7 +30,8 @@ _TITLES: Final = {
 
 def plain(text: str, longest: int = _LONGEST) -> str:
     """Text of a log on one line, printable ASCII or letters only, and cut."""
-    clean = "".join(letter if letter.isprintable() else "?" for letter in text[: longest + 1])
+    cut = text[: longest + 1]
+    clean = cut if cut.isprintable() else "".join([letter if letter.isprintable() else "?" for letter in cut])
     return clean if len(clean) <= longest else clean[: longest - 1] + "…"
 
 
@@ -102,4 +104,12 @@ def check_template(text: str, where: str, key: str) -> None:
 
 def fill(text: str, view: View) -> str:
     """The text with its fields filled in."""
-    return _FIELD.sub(lambda match: FIELDS[match[1]](view), text) if "{" in text else text
+    if "{" not in text:
+        return text
+    return "".join([part if number % 2 == 0 else FIELDS[part](view) for number, part in enumerate(_parts(text))])
+
+
+@functools.lru_cache(maxsize=1024)
+def _parts(text: str) -> tuple[str, ...]:
+    """Plain text and names of fields in turn."""
+    return tuple(_FIELD.split(text))

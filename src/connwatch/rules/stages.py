@@ -240,9 +240,7 @@ class Classifier:
             return None, hinted[0]
         return None, None
 
-    def _by_agent(
-        self, request: Request, stage: Stage, profile: AgentProfile, facts: dict[str, str], page: bool
-    ) -> tuple[str | None, str | None]:
+    def _by_agent(self, request: Request, stage: Stage, profile: AgentProfile, facts: dict[str, str], page: bool) -> tuple[str | None, str | None]:
         """The same for the many requests that show nothing but their agent and their address."""
         if profile.family:
             facts["client_by"] = "agent"
