@@ -41,13 +41,14 @@ class _Told:
 class Ledger:
     """Open attempts and their window. `evicted` counts attempts closed early because there were more than `max_open`.
 
-    `live` says whether somebody watches: then open attempts are judged and told as they grow, else only when they close.
+    `deaf` are the sources that cannot be heard at present. `live` says whether somebody watches: then open attempts are judged and told as they grow, else only when they close.
     """
 
     catalogue: Catalogue
     tables: Tables
     max_open: int = 10_000
     live: bool = False
+    deaf: frozenset[str] = frozenset()
     evicted: int = 0
     _window: Window = field(init=False)
     _sweeps: Sweeps = field(default_factory=Sweeps)
@@ -239,7 +240,7 @@ class Ledger:
     def _judged(self, fragment: Fragment, now: float) -> Attempt:
         attempt = self._attempt(fragment)
         attempt.open = True
-        judge(attempt, self.catalogue, now=max(now, fragment.end))
+        judge(attempt, self.catalogue, now=max(now, fragment.end), deaf=self.deaf)
         return attempt
 
     def _judge(self, fragment: Fragment, attempt: Attempt, now: float | None) -> float | None:
@@ -249,12 +250,12 @@ class Ledger:
         """
         whole = _whole(fragment)
         if len(whole) == 1:
-            return judge(attempt, self.catalogue, now=now)
+            return judge(attempt, self.catalogue, now=now, deaf=self.deaf)
         own = attempt.steps
         steps = [Step(member.event, member.link if piece is fragment else "ambiguous") for piece in whole for member in piece.members]
         attempt.steps = sorted(steps, key=lambda step: (step.event.started_at, step.event.at, step.event.serial))
         attempt.group = f"group-{_name(attempt.steps)}"
-        due = judge(attempt, self.catalogue, now=now)
+        due = judge(attempt, self.catalogue, now=now, deaf=self.deaf)
         attempt.steps = own
         attempt.started_at = min(step.event.started_at for step in own)
         attempt.ended_at = max(step.event.at for step in own)

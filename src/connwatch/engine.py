@@ -18,7 +18,7 @@ from connwatch.correlate.join import SLACK, Joiner
 from connwatch.correlate.order import Reorder
 from connwatch.correlate.tables import Tables
 from connwatch.model.attempt import Attempt
-from connwatch.model.change import Change, Closed
+from connwatch.model.change import Change, Closed, Evicted
 from connwatch.model.event import Event, Stage
 from connwatch.model.record import Chatter, Detail, Record, Request, Trouble, Unparsed
 from connwatch.parse.blocks import BlockReader
@@ -119,6 +119,10 @@ class Engine:
         one = self._sources[source]
         self._take(one, one.reader.finish(), None)
         return []
+
+    def deaf(self, sources: Iterable[str]) -> None:
+        """Say which sources cannot be heard now: silence that only they could break is no evidence until they are back."""
+        self._ledger.deaf = frozenset(sources)
 
     def frontier(self, source: str) -> float | None:
         """The newest time read from a source; None while it has shown none."""
@@ -222,7 +226,7 @@ class Engine:
 
     def _count(self, changes: list[Change]) -> list[Change]:
         for change in changes:
-            if isinstance(change, Closed):
+            if isinstance(change, Closed | Evicted):
                 attempt = change.attempt
                 self._closed.clients[attempt.client] += 1
                 self._closed.outcomes[attempt.outcome.value] += 1

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -103,6 +104,7 @@ class ToldEngine:
     unparsed: list[Unparsed] = field(default_factory=list)
     fed: dict[str, bytes] = field(default_factory=dict)
     formats: dict[str, str] = field(default_factory=dict)
+    unheard: set[str] = field(default_factory=set)
 
     def open_source(self, name: str, format: str = "auto") -> None:  # noqa: A002
         self.formats[name] = format
@@ -116,6 +118,9 @@ class ToldEngine:
 
     def end_source(self, source: str) -> list[Change]:
         return []
+
+    def deaf(self, sources: Iterable[str]) -> None:
+        self.unheard = set(sources)
 
     def advance(self, watermark: float) -> list[Change]:
         return []

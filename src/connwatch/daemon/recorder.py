@@ -172,6 +172,7 @@ class Recorder:
         for name in set(self.deaf) - set(deaf):
             log.warning("source %s is back", name)
         self.deaf = deaf
+        self.engine.deaf(stream for stream, source in self._streams.items() if source in deaf)
 
     def _publish(self, changes: Sequence[Change]) -> None:
         if changes:

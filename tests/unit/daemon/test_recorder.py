@@ -120,6 +120,7 @@ def test_a_source_that_is_down_holds_time_for_a_minute_and_no_longer(caplog: pyt
     async def story() -> None:
         live = Told("a", batch("a", "999 x", "live"), ends=False)
         recorder = Recorder(engine, [live, down], [Kept()], lateness=2, now=lambda: clock[0], heartbeat=0.02)
+        engine.unheard = {"not told yet"}
         task = asyncio.create_task(recorder.run())
         await until(lambda: any(line.startswith("feed") for line in engine.story))
         clock[0] = 1050.0
@@ -128,6 +129,7 @@ def test_a_source_that_is_down_holds_time_for_a_minute_and_no_longer(caplog: pyt
         clock[0] = 1070.0
         await until(lambda: "advance 1068" in engine.story)
         assert recorder.deaf == ["down"]
+        assert engine.unheard <= {"down"}
         assert not recorder.ready()
         recorder.stop()
         await task
