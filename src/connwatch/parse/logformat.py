@@ -54,20 +54,31 @@ class LogFormat:
     shapes: tuple[re.Pattern[bytes], ...]
     before: bytes
     tail: list[Token] = field(default_factory=list)
+    _beginnings: dict[int, re.Pattern[str]] = field(default_factory=dict)
 
     def failure(self, text: str) -> str:
         """Where `text` leaves the format: the first piece that it does not have, and the column (1-based) where that was looked for."""
-        reached, at = "", 0
-        for count in range(1, len(self.tokens) + 1):
-            found = re.match(_joined(self.tokens[:count], self.escape, self.tokens[count:]), text)
+        taken, beyond, at = 0, len(self.tokens) + 1, 0
+        while beyond - taken > 1:
+            count = (taken + beyond) // 2
+            found = self._beginning(count).match(text)
             if found is None:
-                token = self.tokens[count - 1]
-                wanted = f"${token.text}" if token.variable else f"the text {token.text!r}"
-                return f"{wanted} expected at column {at + 1}" + (f", after ${reached}" if reached else "")
-            at = found.end()
-            if self.tokens[count - 1].variable:
-                reached = self.tokens[count - 1].text
-        return f"more text than the format has, from column {at + 1}"
+                beyond = count
+            else:
+                taken, at = count, found.end()
+        if taken == len(self.tokens):
+            return f"more text than the format has, from column {at + 1}"
+        token = self.tokens[taken]
+        wanted = f"${token.text}" if token.variable else f"the text {token.text!r}"
+        reached = next((before.text for before in reversed(self.tokens[:taken]) if before.variable), "")
+        return f"{wanted} expected at column {at + 1}" + (f", after ${reached}" if reached else "")
+
+    def _beginning(self, count: int) -> re.Pattern[str]:
+        """The expression of so many tokens, made when it is first asked for."""
+        known = self._beginnings.get(count)
+        if known is None:
+            known = self._beginnings[count] = re.compile(_joined(self.tokens[:count], self.escape, self.tokens[count:]))
+        return known
 
 
 def compile_format(log_format: str, escape: str = "default", optional_tail: str = "") -> LogFormat:

@@ -1,5 +1,7 @@
 """Which parser reads which kind of format: the explicit table. Knows every parser; nothing else on this floor does but `recognise`.
 
+A parser's module is imported when a format of its kind is first asked for: a source whose format is named must not pay for the others.
+
 A format is a table (`[[format]]` in the catalogue, `[formats.NAME]` in the configuration); its `kind` picks the builder here. A
 table without a kind has a `log_format`. The name "auto" stands for recognising line by line.
 """
@@ -7,31 +9,26 @@ table without a kind has a `log_format`. The name "auto" stands for recognising 
 from __future__ import annotations
 
 from collections.abc import Mapping
+from importlib import import_module
 
 from connwatch.model.errors import ConfigError
-from connwatch.parse.coda import coda_parser
-from connwatch.parse.jsonlines import json_parser
-from connwatch.parse.logfmt import logfmt_parser
-from connwatch.parse.nginx_stream import nginx_error_stream, nginx_stream
-from connwatch.parse.node_plain import node_parser
 from connwatch.parse.parser import Builder, FormatTable, Parser
 from connwatch.parse.redact import Redactor
-from connwatch.parse.uvicorn import uvicorn_parser
 
 __all__ = ["PARSERS", "SKIMMED", "Formats", "make_parser", "rank_of"]
 
 Formats = Mapping[str, FormatTable]
 """Format tables by name."""
 
-#: One line for each kind of log.
-PARSERS: dict[str, Builder] = {
-    "log_format": nginx_stream,
-    "nginx-error": nginx_error_stream,
-    "coda-mcp": coda_parser,
-    "uvicorn": uvicorn_parser,
-    "node": node_parser,
-    "json": json_parser,
-    "logfmt": logfmt_parser,
+#: One line for each kind of log: the module on this floor, and the builder in it.
+PARSERS: dict[str, tuple[str, str]] = {
+    "log_format": ("nginx_stream", "nginx_stream"),
+    "nginx-error": ("nginx_stream", "nginx_error_stream"),
+    "coda-mcp": ("coda", "coda_parser"),
+    "uvicorn": ("uvicorn", "uvicorn_parser"),
+    "node": ("node_plain", "node_parser"),
+    "json": ("jsonlines", "json_parser"),
+    "logfmt": ("logfmt", "logfmt_parser"),
 }
 #: Kinds whose lines are mostly of no interest: of these only candidates and errors are wanted.
 SKIMMED = frozenset(("log_format", "nginx-error"))
@@ -44,9 +41,10 @@ def make_parser(name: str, formats: Formats, redactor: Redactor) -> Parser:
     if table is None:
         known = ", ".join(sorted(formats))
         raise ConfigError(f"no format called {name!r}", key="format", hint=f"known are auto, {known}")
-    builder = PARSERS.get(str(table.get("kind", "log_format")))
-    if builder is None:
+    place = PARSERS.get(str(table.get("kind", "log_format")))
+    if place is None:
         raise ConfigError(f"unknown kind {table.get('kind')!r}", key=f"formats.{name}.kind", hint=f"one of {', '.join(sorted(PARSERS))}")
+    builder: Builder = getattr(import_module(f"connwatch.parse.{place[0]}"), place[1])
     try:
         return builder(name, table, redactor)
     except ValueError as wrong:
