@@ -21,7 +21,7 @@ SLACK = 0.02  # seconds by which the two engines' stamps of one request may disa
 HOLD = 1.0  # seconds that an application's request waits for the proxy's line before it goes on alone
 _SHORT = 0.3  # seconds: requests this young end in the order in which they began, older ones are waiting for something
 _LATE = 3600.0  # seconds that an application's request may still be open behind the proxy
-_KEPT = 20_000  # exchanges remembered for late lines
+_KEPT = 5_000  # exchanges of applications remembered for late lines
 _AHEAD = 64  # requests without a time that are looked through for a partner
 _TROUBLE_NEAR = 2.0  # seconds between an error line and the access line that it explains
 _CLOSED_NEAR = 0.5  # seconds between the end of a session and the line of its stream
@@ -148,8 +148,6 @@ class Joiner:
                 request.duration = at - started
             exchange.at = at if exchange.event is None else exchange.at
         self._explain(at, exchange)
-        self._remember(source, request.line, exchange)
-        self._latest[source] = exchange
 
     def _partner(self, at: float, request: Request) -> Exchange | None:
         target = _target(request)

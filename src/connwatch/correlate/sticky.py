@@ -17,7 +17,7 @@ __all__ = ["Stickiness"]
 
 _ENOUGH = 300  # steps looked at before anything is believed
 _FADE = 4000  # steps after which what was seen counts half
-_SPEAKERS = 20_000  # speakers remembered
+_SPEAKERS = 8_000  # speakers remembered
 _PAUSE = 120.0  # seconds after which a speaker's last step says nothing
 
 
