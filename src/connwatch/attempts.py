@@ -41,7 +41,8 @@ class _Told:
 class Ledger:
     """Open attempts and their window. `evicted` counts attempts closed early because there were more than `max_open`.
 
-    `deaf` are the sources that cannot be heard at present. `live` says whether somebody watches: then open attempts are judged and told as they grow, else only when they close.
+    `live` says whether somebody watches: then open attempts are judged and told as they grow, else only when they close. `deaf` are the
+    sources that cannot be heard at present.
     """
 
     catalogue: Catalogue
