@@ -13,7 +13,7 @@ import argparse
 import json
 import os
 import sys
-from collections import Counter, defaultdict
+from collections import defaultdict
 from pathlib import Path
 
 from connwatch import replayer
@@ -54,11 +54,11 @@ def attempts_of(capture: Path) -> list[list[Event]]:
 
 def fitted(captures: list[Path]) -> dict[str, object]:
     """The counts and median gaps of all captures together."""
-    begins: Counter[str] = Counter()
-    ends: Counter[str] = Counter()
-    follows: dict[str, Counter[str]] = defaultdict(Counter)
+    begins: dict[str, float] = defaultdict(float)
+    ends: dict[str, float] = defaultdict(float)
+    follows: dict[str, dict[str, float]] = defaultdict(lambda: defaultdict(float))
     gaps: dict[str, dict[str, list[float]]] = defaultdict(lambda: defaultdict(list))
-    follows_two: dict[str, Counter[str]] = defaultdict(Counter)
+    follows_two: dict[str, dict[str, float]] = defaultdict(lambda: defaultdict(float))
     gaps_two: dict[str, dict[str, list[float]]] = defaultdict(lambda: defaultdict(list))
     for capture in captures:
         attempts = attempts_of(capture)
