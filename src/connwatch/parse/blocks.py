@@ -158,7 +158,12 @@ class BlockReader:
             if hit < end:
                 stop = data.find(b"\n", hit, end) + 1 or end
                 request = read(_text(data[at:stop]), self.source, self.lines + 1, self._seen_at)
-                if request is not None:
+                if request is None:
+                    yield from self._line(data[at:stop], sure=True)
+                    learnt = -1
+                    if auto is not None and auto.skim is not skim:
+                        return stop
+                else:
                     self.lines += 1
                     if auto is not None:
                         auto.passed_over(1)
@@ -166,19 +171,7 @@ class BlockReader:
                     path = learn(request)
                     if path is not None and self.watch(path):
                         learnt = -1
-                    at = stop
-                    continue
-                for record in self._parsed(data[at:stop]):
-                    if isinstance(record, Request):
-                        yield record
-                        path = learn(record)
-                        if path is not None and self.watch(path):
-                            learnt = -1
-                    elif self._wanted(record):
-                        yield record
                 at = stop
-                if auto is not None and auto.skim is not skim:
-                    return at
         return at
 
     def _ordinary(self, data: bytes, at: int, end: int, skim: Skim) -> Generator[Record, None, int]:
@@ -205,11 +198,11 @@ class BlockReader:
             at = stop
         return at
 
-    def _line(self, raw: bytes) -> Iterator[Record]:
-        """The records of a line that may hold a candidate, as far as they are wanted."""
+    def _line(self, raw: bytes, *, sure: bool = False) -> Iterator[Record]:
+        """The records of a line that may hold a candidate (`sure`: that does), as far as they are wanted."""
         for record in self._parsed(raw):
             if isinstance(record, Request):
-                if record.format not in self._access or self._is_candidate(raw):
+                if sure or record.format not in self._access or self._is_candidate(raw):
                     yield record
                     path = self._learn(record)
                     if path is not None:

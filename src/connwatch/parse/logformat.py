@@ -42,7 +42,7 @@ class Token:
 
 @dataclass(slots=True)
 class LogFormat:
-    """A compiled format. `variables` names the groups of `pattern` in order; `shapes` skim bytes, each taking more than the one before.
+    """A compiled format. `variables` names the groups of `pattern` in order.
 
     `before` is the literal text between which and its closing quote the request stands, b"" where there is none.
     """
@@ -51,10 +51,14 @@ class LogFormat:
     tokens: list[Token]
     variables: list[str]
     pattern: re.Pattern[str]
-    shapes: tuple[re.Pattern[bytes], ...]
     before: bytes
     tail: list[Token] = field(default_factory=list)
     _beginnings: dict[int, re.Pattern[str]] = field(default_factory=dict)
+
+    @property
+    def shapes(self) -> tuple[re.Pattern[bytes], ...]:
+        """Expressions that skim bytes, each taking more than the one before; compiled here, for few formats are ever skimmed."""
+        return _skimming(self.tokens, self.tail)
 
     def failure(self, text: str) -> str:
         """Where `text` leaves the format: the first piece that it does not have, and the column (1-based) where that was looked for."""
@@ -99,7 +103,7 @@ def compile_format(log_format: str, escape: str = "default", optional_tail: str 
         raise ValueError("a log_format needs at least one $variable")
     body = _joined(tokens, escape, tail)
     pattern = re.compile(body + (f"(?:{_joined(tail, escape, [])})?" if tail else "") + r"[ \r]*", re.DOTALL | re.ASCII)
-    return LogFormat(escape, tokens, variables, pattern, _skimming(tokens, tail), _before_request(tokens), tail)
+    return LogFormat(escape, tokens, variables, pattern, _before_request(tokens), tail)
 
 
 def _tokens(log_format: str) -> list[Token]:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Sequence
+from functools import cached_property
 
 from connwatch.model.line import Line
 from connwatch.model.record import Chatter, Record, Role, Unparsed
@@ -38,9 +39,14 @@ class NginxStream:
         self._access = access
         self._errors = errors
         self._redactor = redactor
-        self.skim: Skim | None = None
-        if access is not None and access.log_format.shapes:
-            self.skim = Skim(access.log_format.shapes, access.log_format.before, access.bare)
+
+    @cached_property
+    def skim(self) -> Skim | None:
+        """For readers of blocks; compiled for the format that a source is read in, not for those that are merely tried."""
+        if self._access is None:
+            return None
+        shapes = self._access.log_format.shapes
+        return Skim(shapes, self._access.log_format.before, self._access.bare) if shapes else None
 
     @property
     def format(self) -> str:
