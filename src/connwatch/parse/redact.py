@@ -50,10 +50,13 @@ _WORDS = frozenset(
     ]
 )
 _ADDRESSES = frozenset(("redirect_uri", "resource", "client_id", "iss", "post_logout_redirect_uri"))
+_OPEN = _WORDS | _ADDRESSES
 _TEXTS = frozenset(("error_description", "error_uri", "client_name"))
 _NAME = re.compile(r"[A-Za-z0-9_.\-\[\]:]{1,40}")
 _MATRIX = re.compile(r";[^/]*")
 _MOST_PARAMS = 48
+_MEMO_SIZE = 2048
+_LONGEST_KNOWN = 256
 _LONGEST_VALUE = 512
 _LONGEST_PATH = 512
 _MOST_SEGMENTS = 32
@@ -69,6 +72,7 @@ class Redactor:
     """Turns values into what may be kept. `key` is the installation's secret (1 to 64 bytes; longer ones are hashed first)."""
 
     def __init__(self, key: bytes) -> None:
+        self._open: dict[str, tuple[str, str]] = {}
         self._keyed = hashlib.blake2b(key=key if len(key) <= 64 else hashlib.blake2b(key).digest(), digest_size=8)
 
     def digest(self, value: str) -> str:
@@ -87,17 +91,28 @@ class Redactor:
         if not query:
             return kept
         for pair in query.split("&", _MOST_PARAMS)[:_MOST_PARAMS]:
-            name, _, value = pair.partition("=")
-            if "%" in name or "+" in name:
-                name = unquote_plus(name, errors="replace")
-            if not name or name in kept:
-                continue
-            if "%" in value or "+" in value:
-                value = unquote_plus(value, errors="replace")
-            if _NAME.fullmatch(name) is None or token_like(name):
-                name = self.digest(name)
-            kept.setdefault(name, self.value(name, value))
+            name, value = self._open.get(pair) or self._pair(pair)
+            if name:
+                kept.setdefault(name, value)
         return kept
+
+    def _pair(self, pair: str) -> tuple[str, str]:
+        """Name and value of `name=value` as they may be kept. Those that hide nothing are remembered (bounded)."""
+        name, _, value = pair.partition("=")
+        if "%" in name or "+" in name:
+            name = unquote_plus(name, errors="replace")
+        if not name:
+            return "", ""
+        if "%" in value or "+" in value:
+            value = unquote_plus(value, errors="replace")
+        if _NAME.fullmatch(name) is None or token_like(name):
+            name = self.digest(name)
+        safe = name, self.value(name, value)
+        if name in _OPEN and not safe[1].startswith("#") and len(pair) <= _LONGEST_KNOWN:
+            if len(self._open) >= _MEMO_SIZE:
+                self._open.clear()
+            self._open[pair] = safe
+        return safe
 
     def value(self, name: str, value: str) -> str:
         """The decoded `value` of the parameter `name` as it may be kept."""
