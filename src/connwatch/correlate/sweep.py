@@ -76,12 +76,17 @@ class Sweeps:
         return over
 
     def absorb(self, fragments: Iterable[Fragment]) -> list[Fragment]:
-        """Take in the fragments that are strays: short, going nowhere, in the middle of a sweep and from its addresses."""
+        """Take in the fragments that are strays: short, nobody's, going nowhere, in the middle of a sweep and from its addresses."""
         taken: list[Fragment] = []
         if not self._ended:
             return taken
         for fragment in fragments:
-            if len(fragment.members) > _STRAY or fragment.sessions or any(m.kind in _PROGRESS for m in fragment.members):
+            if (
+                len(fragment.members) > _STRAY
+                or fragment.sessions
+                or fragment.client is not None
+                or any(m.kind in _PROGRESS for m in fragment.members)
+            ):
                 continue
             homes = [home for m in fragment.members if (home := self._covering(m.event)) is not None]
             if len(homes) == len(fragment.members):
