@@ -11,7 +11,7 @@ only where lines and shapes do not add up does the reader look at single lines.
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Generator, Iterator, Sequence
+from collections.abc import Callable, Generator, Iterable, Iterator, Sequence
 
 from connwatch.model.line import Line
 from connwatch.model.record import Chatter, Record, Request, Unparsed
@@ -60,7 +60,7 @@ class BlockReader:
         self._candidates = candidates
         self._learn = learn
         self._learnt: set[str] = set()
-        self._learnt_pattern = _NOTHING
+        self._learnt_patterns: dict[bytes, re.Pattern[bytes]] = {}  # by what stands before a request
         self._usual = 0  # which of the shapes the last block had: the next one will be alike
         self._rest = b""
         self._skipping = False
@@ -123,9 +123,15 @@ class BlockReader:
         if not path.startswith("/") or "#" in path or path in self._learnt or len(self._learnt) >= _MOST_LEARNT:
             return False
         self._learnt.add(path)
-        endings = b"|".join(re.escape(known[1:].encode("utf-8", "replace")) for known in sorted(self._learnt))
-        self._learnt_pattern = re.compile(rb" /(?:" + endings + rb')(?=[ ?"])')
+        self._learnt_patterns.clear()
         return True
+
+    def _watched(self, before: bytes) -> re.Pattern[bytes]:
+        """The expression for the paths learnt so far, as `candidates` has it for what the rules want."""
+        known = self._learnt_patterns.get(before)
+        if known is None:
+            known = self._learnt_patterns[before] = _any_of(self._learnt, before) if self._learnt else _NOTHING
+        return known
 
     def _window(self, data: bytes, at: int, end: int) -> Iterator[Record]:
         """The records of `data[at:end]`, which are complete lines."""
@@ -148,7 +154,7 @@ class BlockReader:
             hit = candidate
             if self._learnt:
                 if learnt < at:
-                    learnt = _following(self._learnt_pattern, data, at, end)
+                    learnt = _following(self._watched(skim.before), data, at, end)
                 hit = min(hit, learnt)
             stop = data.rfind(b"\n", at, hit) + 1 if hit < end else end
             if at < stop:
@@ -227,7 +233,7 @@ class BlockReader:
     def _is_candidate(self, raw: bytes) -> bool:
         """Whether a line is one that the search in blocks would have stopped at; without a request line a path is looked for as well."""
         for line in (raw,) if b" HTTP/" in raw else (raw, _PATH_START.sub(b" /", raw)):
-            if self._candidates(b"").search(line) is not None or self._learnt_pattern.search(line) is not None:
+            if self._candidates(b"").search(line) is not None or self._watched(b"").search(line) is not None:
                 return True
         return False
 
@@ -235,6 +241,17 @@ class BlockReader:
 def _text(raw: bytes) -> str:
     """A line as text, without its newline."""
     return raw.decode("utf-8", "replace").removesuffix("\n").removesuffix("\r")
+
+
+def _any_of(paths: Iterable[str], before: bytes) -> re.Pattern[bytes]:
+    """Requests for any of these paths; grouped by first letter, so that few of many branches are tried."""
+    groups: dict[bytes, list[bytes]] = {}
+    for path in sorted(paths):
+        ending = path[1:].encode("utf-8", "replace")
+        groups.setdefault(ending[:1], []).append(ending[1:])
+    branches = b"|".join(re.escape(first) + b"(?:" + b"|".join(map(re.escape, rest)) + b")" for first, rest in groups.items())
+    method = re.escape(before) + rb'[^ "]*+' if before else b""
+    return re.compile(method + rb" /(?:" + branches + rb')(?=[ ?"])')
 
 
 def _following(pattern: re.Pattern[bytes], data: bytes, at: int, end: int) -> int:
