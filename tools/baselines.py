@@ -15,7 +15,7 @@ from collections.abc import Callable, Iterable
 from typing import NamedTuple
 
 LINE = re.compile(
-    r'(?P<address>\S+) - \S+ \[[^\]]*:(?P<h>\d\d):(?P<m>\d\d):(?P<s>\d\d) [^\]]*\] '
+    r"(?P<address>\S+) - \S+ \[[^\]]*:(?P<h>\d\d):(?P<m>\d\d):(?P<s>\d\d) [^\]]*\] "
     r'"(?P<method>[A-Z]+) (?P<path>[^ ?"]*)[^"]*" (?P<status>\d{3}) \d+ "[^"]*" "(?P<agent>[^"]*)"'
 )
 SHAPES = (

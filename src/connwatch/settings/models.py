@@ -30,6 +30,7 @@ __all__ = [
     "StdinSource",
 ]
 
+
 class _Table(BaseModel):
     """A TOML table."""
 
@@ -161,7 +162,7 @@ class AlertSettings(_Table):
 class MetricsSettings(_Table):
     """What the metrics may name."""
 
-    hosts: tuple[str, ...] = Field((), max_length=20, description="Servers that get the label `host`; all others are \"other\".")
+    hosts: tuple[str, ...] = Field((), max_length=20, description='Servers that get the label `host`; all others are "other".')
 
 
 class CatalogueSettings(_Table):
