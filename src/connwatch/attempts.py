@@ -12,7 +12,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass, field
 
 from connwatch.correlate.fragment import Fragment
-from connwatch.correlate.sweep import Sweep, Sweeps
+from connwatch.correlate.sweep import OVER, Sweep, Sweeps
 from connwatch.correlate.tables import Tables
 from connwatch.correlate.window import LOOKAHEAD, QUIET, Window
 from connwatch.diagnose.judge import judge
@@ -26,6 +26,7 @@ __all__ = ["Ledger"]
 _LINGER = 60.0  # seconds after the last event during which a decided attempt may still grow
 _REMEMBERED = 200  # steps kept of one attempt
 _ROUND = 20.0  # seconds of event time between two looks at what has changed, at most
+_NEVER = float("inf")
 
 
 @dataclass(slots=True)
@@ -33,7 +34,7 @@ class _Told:
     """What was last said of an attempt."""
 
     attempt: Attempt
-    steps: int = 0
+    steps: set[tuple[int, int]] = field(default_factory=set)  # where they stand
     verdict: tuple[str, str | None, str] = ("", None, "")
 
 
@@ -54,7 +55,7 @@ class Ledger:
     _window: Window = field(init=False)
     _sweeps: Sweeps = field(default_factory=Sweeps)
     _untold: dict[int, Fragment] = field(default_factory=dict)  # grew since it was last told; only while somebody watches
-    _round: float = float("-inf")
+    _soonest: float = float("-inf")  # nothing is due before this
     _told: dict[int, _Told] = field(default_factory=dict)
     _watch: dict[int, float] = field(default_factory=dict)  # fragment -> when it is looked at again
     _withdrawn: list[Attempt] = field(default_factory=list)  # told of, and part of another by now
@@ -63,56 +64,77 @@ class Ledger:
     def __post_init__(self) -> None:
         self._window = Window(self.tables)
 
-    def take(self, events: Iterable[Event]) -> list[Change]:
-        """Take events in order of time."""
+    def take(self, events: Iterable[tuple[float, Event]]) -> list[Change]:
+        """Take events, each at its time: these times never go back, and what was due before one happens before it."""
         changes: list[Change] = []
         window = self._window
-        for event in events:
-            due = window.due()
-            if due is not None and event.started_at > due:
-                changes += self._settle(due)
-            if event.at >= self._round or (self._agenda and self._agenda[0][0] <= event.at):
-                self._round = event.at + _ROUND
-                changes += self._close_due(event.at)
+        for at, event in events:
+            if self._soonest < at:
+                changes += self._pass(at, before=True)
             if event.noise:
-                self._sweeps.add(event)
-                continue
-            if window.is_full():
-                changes += self._settle(window.newest, window.newest - LOOKAHEAD)
-            window.add(event)
+                self._sweeps.add(event, at)
+            else:
+                if window.is_full():
+                    changes += self._settle(at, window.newest - LOOKAHEAD)
+                window.add(event)
+            due = window.due()
+            self._soonest = min(self._soonest, at + _ROUND if due is None else min(due, at + _ROUND))
         return changes
 
     def advance(self, now: float) -> list[Change]:
         """Decide and close what is due by `now`."""
-        changes: list[Change] = []
-        self._sweeps.rest(now)
-        due = self._window.due()
-        if due is not None and due <= now:
-            changes += self._settle(due)
-        elif due is None:
-            changes += self._sweep_out(now)
-        changes += self._put_on_agenda()
+        changes = self._pass(now)
         if self._untold:
             changes += self._tell_all(now)
-        return changes + self._close_due(now)
+        return changes
 
     def finish(self) -> list[Change]:
         """End of the input: everything is decided and closed."""
-        self._sweeps.rest(float("inf"))
-        changes = self._settle(float("inf"))
-        for fragment in list(self._window.all_open()):
-            changes += self._end(fragment, None)
-        return changes
+        return self._pass(_NEVER)
 
-    def touch(self, event: Event) -> None:
+    def touch(self, event: Event, at: float) -> list[Change]:
         """An event that was taken before has grown."""
-        if not event.noise:
-            self._window.touch(event)
+        if event.noise:
+            return []
+        changes = self._pass(at, before=True) if self._soonest < at else []
+        self._window.touch(event)
+        return changes + self._put_on_agenda()
 
     def due(self) -> float | None:
         """The next instant at which silence alone changes something."""
-        dues = [d for d in (self._window.due(), self._agenda[0][0] if self._agenda else None) if d is not None]
-        return min(dues, default=None)
+        due = min(self._dues())
+        return None if due == _NEVER else due
+
+    def _dues(self) -> tuple[float, float, float]:
+        """When the agenda, the window and the sweeps are due; infinity where nothing is. Sweeps wait for the window: it may have strays for them."""
+        window, sweeps = self._window.due(), self._sweeps.due()
+        agenda = self._agenda[0][0] if self._agenda else _NEVER
+        if window is not None:
+            return agenda, window, _NEVER
+        return agenda, _NEVER, _NEVER if sweeps is None else sweeps
+
+    def _pass(self, now: float, *, before: bool = False) -> list[Change]:
+        """Let the time until `now` pass: whatever silence alone changes happens in order of time.
+
+        What is due at the instant of an event happens after it (`before`), so that it does not matter where the clock stopped.
+        """
+        changes = self._put_on_agenda()
+        while True:
+            agenda, window, sweeps = self._dues()
+            due = min(agenda, window, sweeps)
+            if due > now or due == _NEVER or (before and due == now):
+                break
+            if due == agenda:
+                when, key = heapq.heappop(self._agenda)
+                if self._watch.get(key) == when:
+                    changes += self._look_at(key, when)
+            elif due == window:
+                changes += self._settle(due)
+            else:
+                self._sweeps.rest(due)
+                changes += self._sweep_out(due - OVER)
+        self._soonest = due
+        return changes
 
     def open_attempts(self, now: float) -> list[Attempt]:
         """The open attempts as they stand, judged at `now`."""
@@ -123,6 +145,7 @@ class Ledger:
     def _settle(self, now: float, until: float | None = None) -> list[Change]:
         """Settle the window at `now`; what ended after `until` stays fresh (None: nothing does)."""
         window = self._window
+        self._sweeps.rest(now)
         if until is None:
             until = now if now < window.newest + QUIET else float("inf")
         fresh = list(window.fresh.values())
@@ -138,16 +161,9 @@ class Ledger:
         if surplus > 0:
             for fragment in sorted(window.all_open(), key=lambda f: f.end)[:surplus]:
                 self.evicted += 1
-                changes += self._end(fragment, now, evicted=True)
-        return changes
-
-    def _close_due(self, now: float) -> list[Change]:
-        """Look at every fragment whose time has come by `now`."""
-        changes = self._put_on_agenda()
-        while self._agenda and self._agenda[0][0] <= now:
-            when, key = heapq.heappop(self._agenda)
-            if self._watch.get(key) == when:
-                changes += self._look_at(key, when)
+                attempt = self._attempt(fragment)
+                self._judge(fragment, attempt, now)
+                changes += self._end(fragment, now, attempt, evicted=True)
         return changes
 
     def _put_on_agenda(self) -> list[Change]:
@@ -160,6 +176,8 @@ class Ledger:
             when = fragment.end + _LINGER
             self._watch[key] = when
             heapq.heappush(self._agenda, (when, key))
+            if when < self._soonest:
+                self._soonest = when
         if self.live:
             self._untold.update(window.changed)
         window.changed.clear()
@@ -175,10 +193,13 @@ class Ledger:
     def _look_at(self, key: int, now: float) -> list[Change]:
         """The time of a fragment has come: close it, or wait for the next instant at which its verdict may change."""
         fragment = self._window.lanes.live.get(key)
-        if fragment is None or key in self._window.fresh:
+        if fragment is None:
             return []
         attempt = self._attempt(fragment)
-        due = self._judge(fragment, attempt, now)
+        if key in self._window.fresh:
+            due: float | None = max(now, self._window.due() or now) + LOOKAHEAD
+        else:
+            due = self._judge(fragment, attempt, now)
         if due is not None and due > now:
             self._watch[key] = due
             heapq.heappush(self._agenda, (due, key))
@@ -195,46 +216,36 @@ class Ledger:
                 continue  # what is not decided yet would be told as an attempt of its own, and withdrawn
             fragment = self._untold.pop(key)
             if key in window.lanes.live:
-                changes += self._tell(fragment, now)
+                attempt = self._judged(fragment, now)
+                changes += self._tell(key, attempt)
+                told = self._told[key]
+                verdict = attempt.outcome.value, attempt.stuck_at, attempt.diagnoses[0].code if attempt.diagnoses else ""
+                if verdict != told.verdict:
+                    told.verdict = verdict
+                    changes.append(Updated(attempt.ended_at, attempt))
         return changes
 
-    def _tell(self, fragment: Fragment, now: float) -> list[Change]:
-        told = self._told.get(id(fragment))
-        attempt = self._judged(fragment, now)
+    def _tell(self, key: int, attempt: Attempt) -> list[Change]:
+        """What is new of a fragment's attempt since it was last told."""
+        told = self._told.get(key)
         changes: list[Change] = []
         if told is not None and told.attempt.id != attempt.id:
             changes.append(Withdrawn(told.attempt.ended_at, told.attempt))
             told = None
         if told is None:
-            told = self._told[id(fragment)] = _Told(attempt)
+            told = self._told[key] = _Told(attempt)
             changes.append(Opened(attempt.started_at, attempt))
         told.attempt = attempt
-        changes += [Reached(step.event.at, attempt, step) for step in attempt.steps[told.steps :]]
-        told.steps = len(attempt.steps)
-        verdict = attempt.outcome.value, attempt.stuck_at, attempt.diagnoses[0].code if attempt.diagnoses else ""
-        if verdict != told.verdict:
-            told.verdict = verdict
-            changes.append(Updated(attempt.ended_at, attempt))
+        changes += [Reached(step.event.at, attempt, step) for step in attempt.steps if step.event.serial not in told.steps]
+        told.steps = {step.event.serial for step in attempt.steps}
         return changes
 
-    def _end(self, fragment: Fragment, now: float | None, attempt: Attempt | None = None, *, evicted: bool = False) -> list[Change]:
-        told = self._told.get(id(fragment))
-        if attempt is None:
-            attempt = self._attempt(fragment)
-            self._judge(fragment, attempt, now)
-        self._told.pop(id(fragment), None)
+    def _end(self, fragment: Fragment, now: float, attempt: Attempt, *, evicted: bool = False) -> list[Change]:
+        changes = self._tell(id(fragment), attempt)
+        del self._told[id(fragment)]
         self._watch.pop(id(fragment), None)
         self._window.close(fragment)
-        at = now if now is not None else attempt.ended_at
-        changes: list[Change] = []
-        if told is not None and told.attempt.id != attempt.id:
-            changes.append(Withdrawn(told.attempt.ended_at, told.attempt))
-            told = None
-        if told is None:
-            changes.append(Opened(attempt.started_at, attempt))
-        changes += [Reached(step.event.at, attempt, step) for step in attempt.steps[told.steps if told is not None else 0 :]]
-        changes.append(Evicted(at, attempt) if evicted else Closed(at, attempt))
-        return changes
+        return [*changes, Evicted(now, attempt) if evicted else Closed(now, attempt)]
 
     # judging
 
@@ -244,12 +255,12 @@ class Ledger:
         judge(attempt, self.catalogue, now=max(now, fragment.end), deaf=self.deaf)
         return attempt
 
-    def _judge(self, fragment: Fragment, attempt: Attempt, now: float | None) -> float | None:
+    def _judge(self, fragment: Fragment, attempt: Attempt, now: float) -> float | None:
         """Judge an attempt; one of an ambiguous group by what became of the group: its own steps and those that somebody's must be.
 
         Gives the next instant at which silence alone would change the verdict.
         """
-        whole = _whole(fragment)
+        whole = fragment.whole()
         if len(whole) == 1:
             return judge(attempt, self.catalogue, now=now, deaf=self.deaf)
         own = attempt.steps
@@ -270,6 +281,7 @@ class Ledger:
         return Attempt(_name(steps), steps)
 
     def _sweep_out(self, until: float) -> list[Change]:
+        """The sweeps that no stray can join any more."""
         return [change for sweep in self._sweeps.take_over(until) for change in self._swept(sweep)]
 
     def _swept(self, sweep: Sweep) -> list[Change]:
@@ -277,16 +289,6 @@ class Ledger:
         attempt = Attempt(_name(steps), steps, noise=sweep.noise)
         judge(attempt, self.catalogue, now=None)
         return [Closed(sweep.end, attempt)]
-
-
-def _whole(fragment: Fragment) -> list[Fragment]:
-    """The pieces before and after this one that counting puts together."""
-    whole = [fragment]
-    while (earlier := whole[0].guessed_by) is not None and earlier not in whole:
-        whole.insert(0, earlier)
-    while (later := whole[-1].guess) is not None and later not in whole:
-        whole.append(later)
-    return whole
 
 
 def _name(steps: list[Step]) -> str:

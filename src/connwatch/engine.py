@@ -97,7 +97,8 @@ class Engine:
         self._order: Reorder[Request | Detail | Trouble] = Reorder()
         self._joiner = Joiner(self._classify, self._grown)
         self._ledger = Ledger(catalogue, Tables.of(catalogue.order), max_open=self.options.max_open, live=self.options.live)
-        self._watermark = _NEVER
+        self._watermark = self._now = _NEVER
+        self._changes: list[Change] = []  # what the run that is going on has brought so far
         self._events = 0
         self._closed = Stats()
 
@@ -196,11 +197,15 @@ class Engine:
             self._order.put(at + late, one.index, record.line, record, coarse=coarse)
 
     def _run(self, until: float) -> list[Change]:
+        until = self._order.reach(until)
+        changes = self._changes = []
         for row in self._order.take(until):
             record = row.item
             late = SLACK if isinstance(record, Request) and record.role == "proxy" else 0.0
+            changes += self._ledger.take(self._joiner.release(row.at))
+            self._now = row.at
             self._joiner.push(row.at - late, row.source, record)
-        changes = self._ledger.take(self._joiner.release(until))
+        changes += self._ledger.take(self._joiner.release(until))
         if until != float("inf"):
             changes += self._ledger.advance(until)
         return self._count(changes)
@@ -213,7 +218,7 @@ class Engine:
         return event
 
     def _grown(self, event: Event) -> None:
-        self._ledger.touch(event)
+        self._changes += self._ledger.touch(event, self._now)
 
     def _learn(self, request: Request) -> str | None:
         """A path that this line shows to be an MCP endpoint, so that plain requests for it are looked at from the next line on."""

@@ -45,6 +45,7 @@ class Fragment:
     hosts: set[str] = field(default_factory=set)
     guess: Fragment | None = None  # what continues this, where something does but which of several cannot be told
     guessed_by: Fragment | None = None  # the other direction
+    part_of: Fragment | None = None  # what it was merged into
 
     @classmethod
     def of(cls, event: Event) -> Fragment:
@@ -69,6 +70,15 @@ class Fragment:
     def tail(self) -> Member:
         """The last member."""
         return self.members[-1]
+
+    def whole(self) -> list[Fragment]:
+        """This fragment, with the pieces before and after it that counting puts together."""
+        whole = [self]
+        while (earlier := whole[0].guessed_by) is not None and earlier not in whole:
+            whole.insert(0, earlier)
+        while (later := whole[-1].guess) is not None and later not in whole:
+            whole.append(later)
+        return whole
 
     def add(self, event: Event, link: Link) -> None:
         """Tie one more event to the fragment; the caller keeps time order with `sort` where it adds out of order."""
@@ -120,6 +130,7 @@ class Fragment:
     def merge(self, other: Fragment, link: Link) -> None:
         """Take the members of `other`. The link of its first member becomes `link`; the rest keep theirs."""
         mine = {id(m) for m in self.members}
+        other.part_of = self
         first = other.members[0]
         first.link = weaker(first.link, link)
         self.members.extend(m for m in other.members if id(m) not in mine)

@@ -45,10 +45,11 @@ class Exchange:
     at: float
     source: int
     request: Request
+    line: int  # in the log that told of it first
     evidence: list[Evidence]
     keys: list[tuple[str, str]] = field(default_factory=list)
     facts: dict[str, str] = field(default_factory=dict)
-    proxied: bool = False
+    due: float = 0.0  # when it goes on: with its proxy's line, or when that is not waited for any longer
     event: Event | None = None
 
 
@@ -66,6 +67,7 @@ class Joiner:
     _troubles: deque[tuple[float, Trouble]] = field(default_factory=deque)
     _closed: deque[tuple[float, str]] = field(default_factory=deque)
     _two_logs: bool = False
+    _now: float = float("-inf")
 
     def push(self, at: float, source: int, record: Request | Detail | Trouble) -> None:
         """Take the next record. A proxy's request comes `SLACK` later than it says, so that its application's line is there."""
@@ -91,24 +93,29 @@ class Joiner:
         elif (latest := self._latest.get(source)) is not None:
             self._attach(latest, record)
 
-    def release(self, until: float) -> list[Event]:
-        """The events whose partner has come, or need not be waited for any longer, in order of time."""
-        hold = HOLD if self._two_logs else 0.0
-        out: list[Event] = []
-        while self._waiting and (self._waiting[0].proxied or self._waiting[0].at + hold <= until):
-            exchange = self._waiting.popleft()
+    def release(self, until: float) -> list[tuple[float, Event]]:
+        """The events whose partner has come by `until`, or need not be waited for any longer, each with the time at which that was so.
+
+        The times never go back, and follow from the records alone: it does not matter how often one asks.
+        """
+        out: list[tuple[float, Event]] = []
+        waiting = self._waiting
+        while waiting and waiting[0].due <= until:
+            exchange = waiting.popleft()
+            if exchange.due > self._now:
+                self._now = exchange.due
             event = self._classified(exchange)
             if event is not None:
                 exchange.event = event
-                out.append(event)
+                out.append((self._now, event))
         return out
 
-    def flush(self) -> list[Event]:
+    def flush(self) -> list[tuple[float, Event]]:
         """No more lines will come: everything that still waits, in order."""
         for source, queue in self._timeless.items():
-            last = self._waiting[-1].at if self._waiting else 0.0
+            last = self._waiting[-1].at if self._waiting else max(self._now, 0.0)
             for exchange in queue:
-                exchange.at = exchange.at or last
+                exchange.at = exchange.due = exchange.at or last
                 self._waiting.append(exchange)
             self._timeless[source] = deque()
         return self.release(float("inf"))
@@ -116,7 +123,7 @@ class Joiner:
     # requests
 
     def _begin(self, at: float, source: int, request: Request, *, timeless: bool = False) -> Exchange:
-        exchange = Exchange(at, source, request, [Evidence(request.source, request.line, request.end_line)])
+        exchange = Exchange(at, source, request, request.line, [Evidence(request.source, request.line, request.end_line)], due=at + HOLD)
         self._remember(source, request.line, exchange)
         self._latest[source] = exchange
         if not timeless:
@@ -130,7 +137,8 @@ class Joiner:
     def _end(self, at: float, source: int, request: Request) -> None:
         partner = self._partner(at, request) if self._two_logs else None
         if partner is None:
-            exchange = Exchange(at, source, request, [Evidence(request.source, request.line, request.end_line)], proxied=True)
+            place = Evidence(request.source, request.line, request.end_line)
+            exchange = Exchange(at, source, request, request.line, [place], due=at + SLACK)
             self._waiting.append(exchange)
         else:
             exchange = partner
@@ -141,7 +149,7 @@ class Joiner:
             if request.authorization is None:
                 request.authorization = app.authorization
             started = exchange.at
-            exchange.request, exchange.proxied = request, True
+            exchange.request, exchange.due = request, at + SLACK
             if exchange.event is not None:
                 self._grow(exchange, at, started)
             elif request.duration is None and at - started > 0.0:
@@ -191,7 +199,7 @@ class Joiner:
         """Requests far before one that was just paired will not be paired any more: they go on alone, at this time."""
         while index > _AHEAD // 2 and queue:
             row = queue.popleft()
-            row.at = at
+            row.at = row.due = at
             self._waiting.append(row)
             index -= 1
 
@@ -260,7 +268,7 @@ class Joiner:
         event.keys.extend(key for key in exchange.keys if key not in event.keys)
         event.facts.update(exchange.facts)
         event.evidence = list(exchange.evidence)
-        event.serial = (exchange.source, exchange.request.line)
+        event.serial = (exchange.source, exchange.line)
         return event
 
     def _note_closed(self, at: float, keys: list[tuple[str, str]]) -> None:

@@ -31,6 +31,7 @@ class Lanes:
         self._speakers: dict[Lane, dict[int, Fragment]] = {}
         self._tails: dict[tuple[str, str | None], dict[int, Fragment]] = {}
         self._place: dict[int, tuple[str, str | None]] = {}
+        self._lanes: dict[int, set[Lane]] = {}  # where a fragment is indexed: its events may show another speaker by now
 
     def __len__(self) -> int:
         return len(self.live)
@@ -39,13 +40,13 @@ class Lanes:
         """Index a fragment by its members."""
         key = id(fragment)
         self.live[key] = fragment
-        for member in fragment.members:
-            self._speakers.setdefault(lane_of(member.event), {})[key] = fragment
+        for lane in {lane_of(member.event): None for member in fragment.members}:
+            self._speaks(lane, fragment)
         self._settle_tail(fragment)
 
     def grew(self, fragment: Fragment, event: Event) -> None:
         """An event was added at the end of a fragment that is open."""
-        self._speakers.setdefault(lane_of(event), {})[id(fragment)] = fragment
+        self._speaks(lane_of(event), fragment)
         self._settle_tail(fragment)
 
     def close(self, fragment: Fragment) -> None:
@@ -53,13 +54,11 @@ class Lanes:
         key = id(fragment)
         if self.live.pop(key, None) is None:
             return
-        for member in fragment.members:
-            lane = lane_of(member.event)
-            row = self._speakers.get(lane)
-            if row is not None:
-                row.pop(key, None)
-                if not row:
-                    del self._speakers[lane]
+        for lane in self._lanes.pop(key):
+            row = self._speakers[lane]
+            del row[key]
+            if not row:
+                del self._speakers[lane]
         self._leave(key)
 
     def speaking(self, lane: Lane) -> dict[int, Fragment]:
@@ -70,6 +69,11 @@ class Lanes:
         """The open fragments whose last step on this host was of this kind, latest first, a bounded number."""
         row = self._tails.get((kind, host))
         return islice(reversed(row.values()), _LATEST) if row else iter(())
+
+    def _speaks(self, lane: Lane, fragment: Fragment) -> None:
+        key = id(fragment)
+        self._speakers.setdefault(lane, {})[key] = fragment
+        self._lanes.setdefault(key, set()).add(lane)
 
     def _settle_tail(self, fragment: Fragment) -> None:
         key = id(fragment)

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from bisect import bisect_right
 from dataclasses import dataclass, field
-from math import floor
+from math import floor, isfinite
 from typing import Generic, TypeVar
 
 __all__ = ["Ordered", "Reorder"]
@@ -45,12 +45,15 @@ class Reorder(Generic[T]):
     def __len__(self) -> int:
         return len(self._due)
 
+    def reach(self, until: float) -> float:
+        """How far `take(until)` reaches: whole seconds only, where stamps are no finer."""
+        return float(floor(until)) if self._coarse and isfinite(until) else until
+
     def take(self, until: float) -> list[Ordered[T]]:
-        """Everything due by `until`, in order of time, then source, then line."""
+        """Everything due by `until`, as far as it reaches, in order of time, then source, then line."""
         if not self._due:
             return []
-        if self._coarse:
-            until = floor(until) if until != float("inf") else until
+        until = self.reach(until)
         self._due.sort(key=_place)
         cut = bisect_right(self._due, until, key=_when)
         ready, self._due = self._due[:cut], self._due[cut:]

@@ -11,9 +11,10 @@ from dataclasses import dataclass, field
 from connwatch.correlate.fragment import Fragment
 from connwatch.model.event import Event
 
-__all__ = ["Sweep", "Sweeps"]
+__all__ = ["OVER", "Sweep", "Sweeps"]
 
 PAUSE = 0.6  # seconds without noise that end a sweep
+OVER = 5.0  # seconds after which an ended sweep takes in nothing more
 _KEPT = 200  # events kept of one sweep
 _STRAY = 4  # members: a longer fragment is nobody's stray
 _PROGRESS = frozenset({"resource+", "server+", "register+", "authorize+", "token+", "mcp+", "accepted", "stream+", "decision+"})
@@ -27,6 +28,7 @@ class Sweep:
     events: list[Event]
     start: float
     end: float
+    last: float = 0.0  # when the last of them was taken
     dropped: int = 0
     addresses: set[str] = field(default_factory=set)
 
@@ -52,25 +54,31 @@ class Sweeps:
     _open: dict[str | None, Sweep] = field(default_factory=dict)
     _ended: list[Sweep] = field(default_factory=list)
 
-    def add(self, event: Event) -> None:
-        """Take a noise event in order of time."""
+    def add(self, event: Event, now: float) -> None:
+        """Take a noise event at `now`, which never goes back."""
         current = self._open.get(event.host)
-        if current is not None and event.started_at - current.end > PAUSE:
+        if current is not None and now - current.last > PAUSE:
             self._ended.append(self._open.pop(event.host))
             current = None
         if current is None:
             current = self._open[event.host] = Sweep(event.noise, [], event.started_at, event.at)
+        current.last = now
         current.add(event)
 
     def rest(self, now: float) -> None:
         """End the sweeps that had their pause by `now`."""
-        for host in [host for host, sweep in self._open.items() if now - sweep.end > PAUSE]:
+        for host in [host for host, sweep in self._open.items() if now - sweep.last > PAUSE]:
             self._ended.append(self._open.pop(host))
+
+    def due(self) -> float | None:
+        """When the first of all sweeps is so long over that nothing can belong to it any more."""
+        first = min((sweep.last for sweep in (*self._ended, *self._open.values())), default=None)
+        return None if first is None else first + OVER
 
     def take_over(self, until: float) -> list[Sweep]:
         """The sweeps that ended by `until`, final: nothing joins them any more."""
-        over = [sweep for sweep in self._ended if sweep.end <= until]
-        self._ended = [sweep for sweep in self._ended if sweep.end > until]
+        over = [sweep for sweep in self._ended if sweep.last <= until]
+        self._ended = [sweep for sweep in self._ended if sweep.last > until]
         for sweep in over:
             sweep.events.sort(key=lambda event: (event.started_at, event.serial))
         return over

@@ -47,6 +47,7 @@ _GOES_ON = {
 }
 _STICKY = 0.9  # share of clients that keep their address, above which a speaker is believed to be one client
 _FIRST_STEP = -2.0  # log P(an attempt begins with this) above which a step may well be a first one
+_AT_THE_DOOR = 1000  # authorization requests remembered whose page may still come
 _PAGE_AFTER = 5.0  # seconds: a page with a transaction of its own follows its authorization request within this time
 _ONE_SPEAKER = 120.0  # seconds: a pause after which even the same speaker may be somebody else
 
@@ -65,6 +66,7 @@ class Window:
     newest: float = float("-inf")
     _since: int = 0
     _owner: dict[Key, Fragment] = field(default_factory=dict)
+    _home: dict[tuple[int, int], Fragment] = field(default_factory=dict)  # place of an event -> the fragment it was put into
     _ids: ClientIds = field(default_factory=ClientIds)
     _opened: dict[tuple[str | None, str | None, str | None], tuple[float, Fragment]] = field(default_factory=dict)
     _habits: Habits | None = None
@@ -91,8 +93,11 @@ class Window:
             self.lanes.grew(home, event)
         if kind == "authorize+":
             self._opened[lane_of(event)] = (event.at, home)
+            if len(self._opened) > _AT_THE_DOOR:
+                del self._opened[next(iter(self._opened))]
         for key in keys:
             home = self._own(key, home)
+        self._home[event.serial] = home
         self.changed[id(home)] = home
         self._since += 1
         if event.at > self.newest:
@@ -100,10 +105,14 @@ class Window:
 
     def touch(self, event: Event) -> None:
         """An event that was taken before has learnt new keys."""
-        home = next((f for f in self.lanes.speaking(lane_of(event)).values() if any(m.event is event for m in f.members)), None)
+        home = self._home.get(event.serial)
         if home is None:
             return
+        while home.part_of is not None:
+            home = home.part_of
+        self._home[event.serial] = home
         home.notice_keys(event)
+        self.lanes.grew(home, event)
         for key in self._ids.exact_keys(event):
             home = self._own(key, home)
         self.changed[id(home)] = home
@@ -115,6 +124,7 @@ class Window:
         self.changed.pop(id(fragment), None)
         fragment.guessed_by = None  # one step back is enough; a longer chain would keep what ended long ago
         for member in fragment.members:
+            self._home.pop(member.event.serial, None)
             for key in member.event.keys:
                 if self._owner.get(key) is fragment:
                     del self._owner[key]
@@ -129,7 +139,8 @@ class Window:
         """When the window must be settled if nothing more comes: an instant of event time, or None."""
         if not self.fresh:
             return None
-        return min(self.newest + QUIET, next(iter(self.fresh.values())).start + PATIENCE)
+        oldest = next(iter(self.fresh.values()))
+        return min(self.newest + QUIET, max(oldest.start + PATIENCE, oldest.end))
 
     def settle(self, until: float) -> None:
         """Decide what is fresh and ended by `until`; jointly, as far as there is leisure: the traffic paused, or this is the end."""
@@ -199,7 +210,7 @@ class Window:
     def _by_key(self, keys: list[Key]) -> Fragment | None:
         for key in keys:
             home = self._owner.get(key)
-            if home is not None:
+            if home is not None and id(home) in self.lanes.live:
                 return home
         return None
 
