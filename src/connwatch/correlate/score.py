@@ -10,8 +10,9 @@ from dataclasses import dataclass
 from math import exp, log
 
 from connwatch.correlate.fragment import Fragment, Member
-from connwatch.correlate.kinds import KINDS, can_begin, leg_of
-from connwatch.correlate.learn import Habits, Step, network_of
+from connwatch.correlate.kinds import KINDS, can_begin
+from connwatch.correlate.learn import Habits, Step
+from connwatch.correlate.likeness import LIMIT, likeness
 from connwatch.correlate.tables import Tables
 from connwatch.model.event import Event, Stage
 
@@ -42,26 +43,17 @@ _SLACK = {
 }
 _REPEAT = 0.35  # P(the same refused request again | one refused)
 _REFUSED = frozenset({"moved", "down", "mcp-", "forbidden", "stream-", "challenge"})
-_VENDOR_AGREES = 0.7  # an agent and a redirect URI that name the same vendor
-_VENDOR_CONFLICT = -6.0
-_VENDOR_DIFFERS = -2.5  # agents that name or hint at different vendors
-_SAME_AGENT = 0.985  # P(the same agent | two steps of one leg)
-_SAME_PROGRAM = 0.9  # the same where both agents belong to one family, which may use several programs
 _WRONG_ID = -3.0  # a client that registered and then came with everybody's id, or the other way round
 _UNASKED = -2.5  # a request that is known to carry no token, right after a token was issued
 _PATIENT = 6.0  # typical gaps after which a continuation that has not come will not come
-_OTHER_SESSION = -3.0
-_OTHER_TOKEN = -6.0
-_SAME_TOKEN = 0.5
-_OTHER_HOST = -3.0
 _OWN_PRIOR = 6.0  # how many links of this log the shipped order is worth
 _TWO_PRIOR = 3.0  # how many observations one step of context is worth against two
 _SHORTEST = 0.0005  # seconds: stamps are no finer in practice
 _CANNOT_BEGIN = -7.0  # log P of a beginning with what cannot be one
 _HOPELESS = -30.0
 _UNTHINKABLE = -12.0  # nats that no likeness of the clients makes up for
-_SIDE_STEP = -1.0  # nats at least, for a step that the usual order does not know
-_LIMIT = 5.0  # no single feature may decide alone
+_SAME_INSTANT = 0.002  # seconds: closer than that, the order of two stamps says nothing
+_SIDE_STEP = -4.0  # nats at least, for a step that the usual order does not know
 
 
 @dataclass(slots=True)
@@ -109,17 +101,30 @@ class Scorer:
         return known
 
     def insertion(self, group: Fragment, two: Fragment, *, floor: bool) -> float:
-        """Nats for "`two` is a side step of `group`", judged by the member of `group` that it would follow."""
+        """Nats for "`two` is a side step of `group`", judged by the member that it would follow and the one that would follow it.
+
+        With `floor`, an order that is not usual counts little against it.
+        """
         position = -1
         for index, member in enumerate(group.members):
-            if member.event.started_at <= two.start + _STREAM_SLACK:
+            if member.event.started_at <= two.start + _SAME_INSTANT:
                 position = index
         if position < 0:
             return IMPOSSIBLE
         earlier = group.members[position - 1].kind if position else ""
         before = group.members[position]
         score = self._step(earlier, before, two.head, two.start - before.event.at)
+        if position + 1 < len(group.members):
+            score += self._detour(earlier, before, two, group.members[position + 1])
         return (max(score, _SIDE_STEP) if floor else score) + self.likeness(group, two)
+
+    def _detour(self, earlier: str, before: Member, two: Fragment, after: Member) -> float:
+        """Nats for going on to `after` from `two` rather than straight from `before`: above 0 where the way round explains it better."""
+        onward = after.event.started_at - two.end
+        if onward < -_SAME_INSTANT:
+            return 0.0
+        straight = self._step(earlier, before, after, after.event.started_at - before.event.at)
+        return max(-LIMIT, min(self._step(two.before_tail, two.tail, after, onward) - straight, LIMIT))
 
     def _step(self, earlier: str, one: Member, two: Member, gap: float) -> float:
         before, after = one.kind, two.kind
@@ -189,106 +194,8 @@ class Scorer:
         return _SLACK.get((_group(before), _group(after))) is _PERSON and after not in ("page", "other")
 
     def likeness(self, one: Fragment, two: Fragment) -> float:
-        """Nats from what the two show of their client: agents, addresses, vendors, hosts, upstreams, bearers."""
-        return self._agents(one, two) + self._addresses(one, two) + self._vendors(one, two) + self._places(one, two) + self._bearers(one, two)
-
-    def _agents(self, one: Fragment, two: Fragment) -> float:
-        total = 0.0
-        mine, theirs = one.agents, two.agents
-        compared = False
-        shares = self.habits.agent_share
-        for leg, agent in mine.items():
-            other = theirs.get(leg)
-            if other is not None:
-                compared = True
-                same = _SAME_PROGRAM if leg == "browser" or not one.families.isdisjoint(two.families) else _SAME_AGENT
-                total += _ratio(agent == other, same, shares.get(agent, 0.1))
-        if not compared:
-            if "mcp" in mine and "oauth" in theirs:
-                total = self._two_programs(mine["mcp"], theirs["oauth"], kin=not one.families.isdisjoint(two.families))
-            elif "oauth" in mine and "mcp" in theirs:
-                total = self._two_programs(theirs["mcp"], mine["oauth"], kin=not one.families.isdisjoint(two.families))
-        return -_LIMIT if total < -_LIMIT else min(total, _LIMIT)
-
-    def _two_programs(self, mcp: str, oauth: str, *, kin: bool) -> float:
-        """The MCP leg and the OAuth leg of one client may name different agents; which go together is learnt from this log."""
-        prior = 0.55 if mcp == oauth or kin else 0.3 if oauth == "-" else 0.05
-        known = self.habits.spoke.get(mcp)
-        p = prior
-        if known is not None:
-            p = (known[oauth] + 2.0 * prior) / (known.total() + 2.0)
-        return log(p / max(self.habits.agent_share.get(oauth, 0.1), 0.01))
-
-    def _addresses(self, one: Fragment, two: Fragment) -> float:
-        total = 0.0
-        if one.backend and two.backend:
-            total = self._compare(one.backend, two.backend, "own")
-        if one.browser and two.browser:
-            total += self._compare(one.browser, two.browser, "own")
-        if total == 0.0:
-            mine = one.browser if leg_of(one.tail.kind) == "browser" else one.backend
-            theirs = two.browser if leg_of(two.head.kind) == "browser" else two.backend
-            if mine and theirs and (mine is one.browser) != (theirs is two.browser):
-                total = self._compare(mine, theirs, "cross")
-        return -_LIMIT if total < -_LIMIT else min(total, _LIMIT)
-
-    def _compare(self, mine: list[str], theirs: list[str], pair: str) -> float:
-        habits = self.habits
-        here = mine[-1]
-        share = habits.address_share.get(here, 0.05)
-        p_same = habits.same_address[pair]
-        if here in theirs or (len(mine) > 1 and any(a in mine for a in theirs)):
-            return log(max(p_same, 0.02) / max(share, 0.005)) if share < 0.999 else 0.0
-        different = log((1.0 - min(p_same, 0.98)) / (1.0 - min(share, 0.98)))
-        network = network_of(here)
-        near_share = habits.network_share.get(network, 0.1)
-        near = habits.same_network[pair]
-        if any(network_of(a) == network for a in theirs):
-            return different + log(max(near, 0.02) / max(near_share, 0.02)) * 0.5
-        return different + log((1.0 - min(near, 0.95)) / (1.0 - min(near_share, 0.95))) * 0.5
-
-    @staticmethod
-    def _vendors(one: Fragment, two: Fragment) -> float:
-        """Whose clients the two are, as far as an agent or a redirect URI names it or a library hints at it."""
-        if not one.families or not two.families:
-            return 0.0
-        if one.client is not None and one.client == two.client:
-            return _VENDOR_AGREES if (one.redirect_client is None) != (two.redirect_client is None) else 0.0
-        if not one.families.isdisjoint(two.families):
-            return 0.0
-        named = one.client is not None and two.client is not None
-        if named and (one.redirect_client is not None or two.redirect_client is not None):
-            return _VENDOR_CONFLICT
-        return _VENDOR_DIFFERS
-
-    @staticmethod
-    def _bearers(one: Fragment, two: Fragment) -> float:
-        """Two sessions, or two users' tokens, are seldom one attempt; an equal prefix says little, many attempts share a user."""
-        total = 0.0
-        if one.sessions and two.sessions and not one.sessions & two.sessions:
-            total += _OTHER_SESSION
-        if one.tokens and two.tokens:
-            total += _SAME_TOKEN if one.tokens & two.tokens else _OTHER_TOKEN
-        return total
-
-    def _places(self, one: Fragment, two: Fragment) -> float:
-        total = 0.0
-        if one.hosts and two.hosts and not one.hosts & two.hosts:
-            total += _OTHER_HOST
-        for leg in ("mcp", "oauth", "browser"):
-            mine, theirs = one.upstreams.get(leg), two.upstreams.get(leg)
-            if mine is not None and theirs is not None:
-                total += _ratio(mine == theirs, self.habits.same_upstream, self.habits.upstream_share.get(mine, 0.1))
-                break
-        return max(-_LIMIT, min(total, _LIMIT))
-
-
-def _ratio(same: bool, p_same: float, share: float) -> float:
-    """log ratio of "linked" to "unrelated" for a feature that is equal or not; 0 where everybody shares it."""
-    share = min(max(share, 0.005), 1.0)
-    if same:
-        return log(max(p_same, share) / share)
-    return log((1.0 - min(p_same, 0.99)) / max(1.0 - share, 0.02))
+        """Nats from what the two show of their client."""
+        return likeness(one, two, self.habits)
 
 
 def _group(kind: str) -> str:
