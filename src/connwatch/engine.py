@@ -23,6 +23,7 @@ from connwatch.model.event import Event, Stage
 from connwatch.model.record import Chatter, Detail, Record, Request, Trouble, Unparsed
 from connwatch.parse.blocks import BlockReader
 from connwatch.parse.redact import Redactor
+from connwatch.rules.agents import Agents
 from connwatch.rules.candidates import Candidates, covers
 from connwatch.rules.catalogue import Catalogue
 from connwatch.rules.stages import Classifier, Options
@@ -30,6 +31,8 @@ from connwatch.rules.stages import Classifier, Options
 __all__ = ["Engine", "EngineOptions", "Stats"]
 
 _NEVER = float("-inf")
+_RESOURCE_METADATA = "/.well-known/oauth-protected-resource/"
+_NO_CLIENTS = frozenset({"browser", "noise"})
 
 
 @dataclass(slots=True)
@@ -91,6 +94,7 @@ class Engine:
         self._catalogue = catalogue
         self._redactor = Redactor(key)
         endpoints = {path: Stage(stage) for path, stage in self.options.endpoints.items()}
+        self._agents = Agents(catalogue)
         self._classifier = Classifier(catalogue, Options(frozenset(self.options.mcp_paths), endpoints))
         self._candidates = Candidates(catalogue, [*self.options.mcp_paths, *self.options.endpoints])
         self._sources: dict[str, _Source] = {}
@@ -222,11 +226,13 @@ class Engine:
 
     def _learn(self, request: Request) -> str | None:
         """A path that this line shows to be an MCP endpoint, so that plain requests for it are looked at from the next line on."""
-        if request.status == 401 and request.method == "POST" and not covers(request.path):
-            return request.path
-        _, found, suffix = request.path.partition("/.well-known/oauth-protected-resource/")
-        if found and not covers("/" + suffix):
-            return "/" + suffix
+        path = request.path
+        if request.status == 401 and request.method == "POST" and not covers(path):
+            # a browser's or a scanner's 401 is a login form, and would fill the few places with ordinary pages
+            return None if self._agents.profile(request.agent).kind in _NO_CLIENTS else path
+        if _RESOURCE_METADATA in path:
+            suffix = "/" + path.partition(_RESOURCE_METADATA)[2]
+            return None if covers(suffix) else suffix
         return None
 
     def _count(self, changes: list[Change]) -> list[Change]:
