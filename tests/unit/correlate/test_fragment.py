@@ -84,9 +84,11 @@ def test_a_merge_keeps_both_sides_and_is_as_sure_as_its_link() -> None:
 
 
 def test_an_event_of_both_sides_is_taken_once() -> None:
-    one = fragment(*flow(0.0))
-    one.merge(one, "exact")
-    assert len(one.members) == 8
+    one, two = fragment(*flow(0.0)), fragment(*flow(20.0))
+    two.members.append(one.tail)
+    one.merge(two, "inferred")
+    assert len(one.members) == 16
+    assert two.part_of is one
 
 
 def test_the_weaker_of_two_links() -> None:
