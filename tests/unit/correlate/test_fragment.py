@@ -94,3 +94,13 @@ def test_an_event_of_both_sides_is_taken_once() -> None:
 def test_the_weaker_of_two_links() -> None:
     assert weaker("exact", "inferred") == weaker("inferred", "exact") == "inferred"
     assert weaker("ambiguous", "exact") == "ambiguous"
+
+
+def test_what_counting_puts_together_is_one_whole() -> None:
+    one, two, three = (fragment(step(Stage.TOKEN, at)) for at in (1.0, 2.0, 3.0))
+    for before, after in ((one, two), (two, three)):
+        before.guess, after.guessed_by = after, before
+    assert one.whole() == two.whole() == three.whole() == [one, two, three]
+    assert fragment(step(Stage.TOKEN, 9.0)).whole()[0].guess is None
+    three.guess, one.guessed_by = one, three  # a circle ends
+    assert len(two.whole()) == 3
