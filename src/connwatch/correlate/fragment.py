@@ -42,6 +42,7 @@ class Fragment:
     families: set[str] = field(default_factory=set)  # named by an agent or a redirect, or hinted at by a library's agent
     sessions: set[str] = field(default_factory=set)
     tokens: set[str] = field(default_factory=set)  # prefixes of bearer tokens: they tell users apart, not attempts
+    connections: set[str] = field(default_factory=set)  # nginx's $connection, as digests
     hosts: set[str] = field(default_factory=set)
     guess: Fragment | None = None  # what continues this, where something does but which of several cannot be told
     guessed_by: Fragment | None = None  # the other direction
@@ -99,6 +100,8 @@ class Fragment:
                 self.sessions.add(value)
             elif kind == "token8":
                 self.tokens.add(value)
+            elif kind == "connection":
+                self.connections.add(value)
 
     def _notice(self, event: Event, leg: str) -> None:
         if event.started_at < self.start:
@@ -150,6 +153,7 @@ class Fragment:
         self.families |= other.families
         self.sessions |= other.sessions
         self.tokens |= other.tokens
+        self.connections |= other.connections
         self.hosts |= other.hosts
 
 

@@ -53,6 +53,7 @@ class Habits:
     network_share: dict[str, float] = field(default_factory=dict)
     agent_share: dict[str, float] = field(default_factory=dict)
     upstream_share: dict[str, float] = field(default_factory=dict)
+    connection_share: dict[str, float] = field(default_factory=dict)
     same_address: dict[str, float] = field(default_factory=dict)
     same_network: dict[str, float] = field(default_factory=dict)
     same_upstream: float = 0.97
@@ -80,7 +81,9 @@ class Habits:
         networks: Counter[str] = Counter()
         agents: Counter[str] = Counter()
         upstreams: Counter[str] = Counter()
+        connections: Counter[str] = Counter()
         for m in members:
+            connections.update(value for kind, value in m.event.keys if kind == "connection")
             if m.event.address:
                 addresses[m.event.address] += 1
                 networks[network_of(m.event.address)] += 1
@@ -92,6 +95,7 @@ class Habits:
         habits.network_share = {a: n / total for a, n in networks.items()}
         named = max(sum(agents.values()), 1)
         habits.agent_share = {a: n / named for a, n in agents.items()}
+        habits.connection_share = {c: n / total for c, n in connections.items()}
         reached = max(sum(upstreams.values()), 1)
         habits.upstream_share = {a: n / reached for a, n in upstreams.items()}
         habits.active = _active(sorted(m.event.at for m in members))

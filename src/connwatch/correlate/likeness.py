@@ -14,6 +14,7 @@ from connwatch.correlate.learn import Habits, network_of
 
 __all__ = ["LIMIT", "likeness"]
 
+_SAME_CONNECTION = 0.8  # P(the same connection | next step of the same leg)
 LIMIT = 5.0  # no single feature may decide alone
 _VENDOR_AGREES = 0.7  # an agent and a redirect URI that name the same vendor
 _VENDOR_CONFLICT = -6.0
@@ -28,7 +29,14 @@ _OTHER_HOST = -3.0
 
 def likeness(one: Fragment, two: Fragment, habits: Habits) -> float:
     """Nats for "these two are of one client"."""
-    return _agents(one, two, habits) + _addresses(one, two, habits) + _vendors(one, two) + _places(one, two, habits) + _bearers(one, two)
+    return (
+        _agents(one, two, habits)
+        + _addresses(one, two, habits)
+        + _vendors(one, two)
+        + _places(one, two, habits)
+        + _bearers(one, two)
+        + _connections(one, two, habits)
+    )
 
 
 def _agents(one: Fragment, two: Fragment, habits: Habits) -> float:
@@ -111,6 +119,14 @@ def _bearers(one: Fragment, two: Fragment) -> float:
     if one.tokens and two.tokens:
         total += _SAME_TOKEN if one.tokens & two.tokens else _OTHER_TOKEN
     return total
+
+
+def _connections(one: Fragment, two: Fragment, habits: Habits) -> float:
+    """One connection of one client; a backend that pools its users over a few connections shows by their share of the log."""
+    if one.connections.isdisjoint(two.connections):
+        return 0.0
+    share = min(habits.connection_share.get(c, 0.1) for c in one.connections & two.connections)
+    return min(LIMIT, log(max(_SAME_CONNECTION / max(share, 0.005), 1.0)))
 
 
 def _places(one: Fragment, two: Fragment, habits: Habits) -> float:
