@@ -1,0 +1,116 @@
+"""From fragments to groups."""
+
+from __future__ import annotations
+
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from connwatch.correlate import solve as solving
+from connwatch.correlate.fragment import Fragment
+from connwatch.correlate.solve import solve
+from connwatch.model.event import Event, Stage
+from support.steps import chain, flow, fragment, step, tables
+
+
+def solved(fragments: list[Fragment], **more: object) -> list[Fragment]:
+    return solve(fragments, tables(), **more)[0]  # type: ignore[arg-type]
+
+
+def events_of(groups: list[Fragment]) -> list[list[Event]]:
+    return [[member.event for member in group.members] for group in groups]
+
+
+def interleaved(flows: list[list[Event]]) -> list[Fragment]:
+    return chain(sorted((event for events in flows for event in events), key=lambda event: event.at))
+
+
+def test_a_lonely_fragment_stays_as_it_is() -> None:
+    assert solved([]) == []
+    (one,) = solved(chain([step(Stage.TOKEN, 1.0)]))
+    assert one.guess is None
+
+
+def test_one_flow_is_one_group() -> None:
+    events = flow(100.0)
+    (group,) = solved(chain(events))
+    assert [member.event for member in group.members] == events
+    assert {member.link for member in group.members[1:]} == {"inferred"}
+
+
+def test_ten_interleaved_flows_from_ten_places_come_apart() -> None:
+    flows = [flow(100.0 + n * 0.37, f"192.0.{n}.1", f"198.51.{n}.7", person=3.0 + n % 4) for n in range(10)]
+    for events in flows:  # one page of each browser: its address is the only key
+        events.insert(5, step(Stage.CONSENT, events[4].at + 0.1, address=events[4].address))
+    together = events_of(solved(interleaved(flows), kept=1.0))
+    backends = [[event for event in events if event.actor == "backend"] for events in flows]
+    for backend in backends:
+        homes = [group for group in together if any(event in group for event in backend[:4])]
+        assert len(homes) == 1
+        assert {event.address for event in homes[0] if event.actor == "backend"} == {backend[0].address}
+    assert sum(len(group) for group in together) == 90
+
+
+def test_twenty_identical_ones_are_not_told_apart_but_counted() -> None:
+    flows = [flow(100.0 + n * 0.05, person=3.0 + (n * 7 % 20) * 0.05) for n in range(20)]
+    groups = solved(interleaved(flows))
+    across = [group for group in groups if {"register+", "token+"} <= {member.kind for member in group.members}]
+    assert len(across) < 5
+    assert sum(1 for group in groups if group.guess is not None) >= 15
+    for group in groups:
+        if group.guess is not None:
+            assert group.guess.guessed_by is group
+            assert group.guess.start >= group.start
+
+
+def test_a_flow_of_an_hour_later_is_another_one() -> None:
+    first, second = flow(0.0), flow(3600.0)
+    assert events_of(solved(chain([*first, *second]))) == [first, second]
+
+
+def test_what_began_before_continues_nothing() -> None:
+    before, after = fragment(step(Stage.REGISTRATION, 1.0, 201)), fragment(step(Stage.TOKEN, 2.0))
+    assert len(solved([before, after])) == 1
+    before, after = fragment(step(Stage.REGISTRATION, 1.0, 201)), fragment(step(Stage.TOKEN, 2.0))
+    assert len(solved([before, after], begun={id(after), id(before)})) == 2
+
+
+def test_many_fragments_learn_only_from_the_surest_and_at_the_end() -> None:
+    flows = [flow(n * 20.0, f"192.0.2.{n}", f"198.51.100.{n}") for n in range(12)]
+    assert events_of(solved(interleaved(flows), kept=1.0)) == flows
+
+
+@settings(max_examples=10, deadline=None)
+@given(
+    st.lists(
+        st.tuples(st.integers(0, 60), st.integers(0, 2), st.sampled_from(list(Stage)), st.sampled_from([200, 202, 302, 401, 404, 502])), max_size=20
+    )
+)
+def test_nothing_is_lost_doubled_or_turned_round(rows: list[tuple[int, int, Stage, int]]) -> None:
+    said = [
+        step(stage, at / 4, status, address=f"192.0.2.{client}", serial=(0, n)) for n, (at, client, stage, status) in enumerate(sorted(rows, key=str))
+    ]
+    groups = solved(chain(said))
+    together = [event for events in events_of(groups) for event in events]
+    assert sorted(event.serial for event in together) == sorted(event.serial for event in said)
+    for group in groups:
+        assert [member.event.started_at for member in group.members] == sorted(member.event.started_at for member in group.members)
+    assert [[event.serial for event in events] for events in events_of(groups)] == [
+        [event.serial for event in events] for events in events_of(solved(chain(said[::-1])))
+    ]
+
+
+def test_first_in_is_first_out_unless_the_log_says_otherwise() -> None:
+    fragments = chain([step(Stage.TOKEN, 1.0), step(Stage.TOKEN, 2.0), step(Stage.SESSION, 3.0), step(Stage.SESSION, 4.0)])
+    crossed = {0: 3, 1: 2}
+    equal = {0: {2: 5.0, 3: 5.0}, 1: {2: 5.0, 3: 5.0}}
+    assert solving._uncross(dict(crossed), equal, fragments) == {0: 2, 1: 3}
+    assert solving._uncross({0: 2, 1: 3}, equal, fragments) == {0: 2, 1: 3}
+    clear = {0: {2: 1.0, 3: 9.0}, 1: {2: 9.0, 3: 1.0}}
+    assert solving._uncross(dict(crossed), clear, fragments) == crossed
+    only = {0: {3: 5.0}, 1: {2: 5.0}}
+    assert solving._uncross(dict(crossed), only, fragments) == crossed
+
+
+def test_only_links_with_a_rival_are_contested() -> None:
+    assert solving._contested({0: {10: 5.0}, 1: {11: 5.0, 12: 4.0}, 2: {12: 5.0}}) == {(1, 11), (1, 12), (2, 12)}
+    assert solving._contested({0: {10: 9.0, 11: 1.0}}) == {(0, 11)}
