@@ -12,7 +12,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass, field
 
 from connwatch.correlate.fragment import Fragment
-from connwatch.correlate.sweep import OVER, Sweep, Sweeps
+from connwatch.correlate.sweep import OVER, Sweeps
 from connwatch.correlate.tables import Tables
 from connwatch.correlate.window import LOOKAHEAD, QUIET, Window
 from connwatch.diagnose.judge import judge
@@ -59,13 +59,17 @@ class Ledger:
     _told: dict[int, _Told] = field(default_factory=dict)
     _watch: dict[int, float] = field(default_factory=dict)  # fragment -> when it is looked at again
     _withdrawn: list[Attempt] = field(default_factory=list)  # told of, and part of another by now
-    _agenda: list[tuple[float, int]] = field(default_factory=list)  # the same as a heap; entries that were moved are stale
+    _agenda: list[tuple[float, int, int]] = field(default_factory=list)  # the same as a heap, in order of entry; entries that were moved are stale
+    _entries: int = 0
 
     def __post_init__(self) -> None:
         self._window = Window(self.tables)
 
-    def take(self, events: Iterable[tuple[float, Event]]) -> list[Change]:
-        """Take events, each at its time: these times never go back, and what was due before one happens before it."""
+    def take(self, events: Iterable[tuple[float, Event]], now: float = float("-inf")) -> list[Change]:
+        """Take events, each at its time: these times never go back, and what was due before one happens before it.
+
+        Then everything that was due before `now` happens, because at `now` events that were taken may grow.
+        """
         changes: list[Change] = []
         window = self._window
         for at, event in events:
@@ -79,6 +83,8 @@ class Ledger:
                 window.add(event)
             due = window.due()
             self._soonest = min(self._soonest, at + _ROUND if due is None else min(due, at + _ROUND))
+        if self._soonest < now:
+            changes += self._pass(now, before=True)
         return changes
 
     def advance(self, now: float) -> list[Change]:
@@ -92,13 +98,12 @@ class Ledger:
         """End of the input: everything is decided and closed."""
         return self._pass(_NEVER)
 
-    def touch(self, event: Event, at: float) -> list[Change]:
+    def touch(self, event: Event) -> list[Change]:
         """An event that was taken before has grown."""
         if event.noise:
             return []
-        changes = self._pass(at, before=True) if self._soonest < at else []
         self._window.touch(event)
-        return changes + self._put_on_agenda()
+        return self._put_on_agenda()
 
     def due(self) -> float | None:
         """The next instant at which silence alone changes something."""
@@ -107,11 +112,9 @@ class Ledger:
 
     def _dues(self) -> tuple[float, float, float]:
         """When the agenda, the window and the sweeps are due; infinity where nothing is. Sweeps wait for the window: it may have strays for them."""
-        window, sweeps = self._window.due(), self._sweeps.due()
         agenda = self._agenda[0][0] if self._agenda else _NEVER
-        if window is not None:
-            return agenda, window, _NEVER
-        return agenda, _NEVER, _NEVER if sweeps is None else sweeps
+        window, sweeps = self._window.due(), self._sweeps.due()
+        return (agenda, _NEVER, _NEVER if sweeps is None else sweeps) if window is None else (agenda, window, _NEVER)
 
     def _pass(self, now: float, *, before: bool = False) -> list[Change]:
         """Let the time until `now` pass: whatever silence alone changes happens in order of time.
@@ -125,7 +128,7 @@ class Ledger:
             if due > now or due == _NEVER or (before and due == now):
                 break
             if due == agenda:
-                when, key = heapq.heappop(self._agenda)
+                when, _, key = heapq.heappop(self._agenda)
                 if self._watch.get(key) == when:
                     changes += self._look_at(key, when)
             elif due == window:
@@ -146,11 +149,10 @@ class Ledger:
         """Settle the window at `now`; what ended after `until` stays fresh (None: nothing does)."""
         window = self._window
         self._sweeps.rest(now)
-        if until is None:
-            until = now if now < window.newest + QUIET else float("inf")
+        until = until if until is not None else now if now < window.newest + QUIET else _NEVER
         fresh = list(window.fresh.values())
         window.settle(until)
-        while until == float("inf") and window.fresh:
+        while until == _NEVER and window.fresh:
             window.settle(until)
         for stray in self._sweeps.absorb(f for f in fresh if id(f) in window.lanes.live):
             self._forget(id(stray))
@@ -173,11 +175,7 @@ class Ledger:
             self._watch.pop(key, None)
         window.gone.clear()
         for key, fragment in window.changed.items():
-            when = fragment.end + _LINGER
-            self._watch[key] = when
-            heapq.heappush(self._agenda, (when, key))
-            if when < self._soonest:
-                self._soonest = when
+            self._look_again(key, fragment.end + _LINGER)
         if self.live:
             self._untold.update(window.changed)
         window.changed.clear()
@@ -190,21 +188,24 @@ class Ledger:
         if told is not None:
             self._withdrawn.append(told.attempt)
 
+    def _look_again(self, key: int, when: float) -> None:
+        self._entries += 1
+        self._watch[key] = when
+        heapq.heappush(self._agenda, (when, self._entries, key))
+        self._soonest = min(self._soonest, when)
+
     def _look_at(self, key: int, now: float) -> list[Change]:
         """The time of a fragment has come: close it, or wait for the next instant at which its verdict may change."""
         fragment = self._window.lanes.live.get(key)
         if fragment is None:
             return []
         attempt = self._attempt(fragment)
-        if key in self._window.fresh:
-            due: float | None = max(now, self._window.due() or now) + LOOKAHEAD
-        else:
-            due = self._judge(fragment, attempt, now)
-        if due is not None and due > now:
-            self._watch[key] = due
-            heapq.heappush(self._agenda, (due, key))
-            return []
-        return self._end(fragment, now, attempt)
+        undecided = key in self._window.fresh
+        due = max(now, self._window.due() or now) + LOOKAHEAD if undecided else self._judge(fragment, attempt, now)
+        if due is None or due <= now:
+            return self._end(fragment, now, attempt)
+        self._look_again(key, due)
+        return []
 
     # telling
 
@@ -282,13 +283,13 @@ class Ledger:
 
     def _sweep_out(self, until: float) -> list[Change]:
         """The sweeps that no stray can join any more."""
-        return [change for sweep in self._sweeps.take_over(until) for change in self._swept(sweep)]
-
-    def _swept(self, sweep: Sweep) -> list[Change]:
-        steps = [Step(event, "inferred") for event in sweep.events]
-        attempt = Attempt(_name(steps), steps, noise=sweep.noise)
-        judge(attempt, self.catalogue, now=None)
-        return [Closed(sweep.end, attempt)]
+        changes: list[Change] = []
+        for sweep in self._sweeps.take_over(until):
+            steps = [Step(event, "inferred") for event in sweep.events]
+            attempt = Attempt(_name(steps), steps, noise=sweep.noise)
+            judge(attempt, self.catalogue, now=None)
+            changes.append(Closed(sweep.end, attempt))
+        return changes
 
 
 def _name(steps: list[Step]) -> str:

@@ -101,7 +101,7 @@ class Engine:
         self._order: Reorder[Request | Detail | Trouble] = Reorder()
         self._joiner = Joiner(self._classify, self._grown)
         self._ledger = Ledger(catalogue, Tables.of(catalogue.order), max_open=self.options.max_open, live=self.options.live)
-        self._watermark = self._now = _NEVER
+        self._watermark = _NEVER
         self._changes: list[Change] = []  # what the run that is going on has brought so far
         self._events = 0
         self._closed = Stats()
@@ -206,8 +206,7 @@ class Engine:
         for row in self._order.take(until):
             record = row.item
             late = SLACK if isinstance(record, Request) and record.role == "proxy" else 0.0
-            changes += self._ledger.take(self._joiner.release(row.at))
-            self._now = row.at
+            changes += self._ledger.take(self._joiner.release(row.at), row.at)
             self._joiner.push(row.at - late, row.source, record)
         changes += self._ledger.take(self._joiner.release(until))
         if until != float("inf"):
@@ -222,7 +221,7 @@ class Engine:
         return event
 
     def _grown(self, event: Event) -> None:
-        self._changes += self._ledger.touch(event, self._now)
+        self._changes += self._ledger.touch(event)
 
     def _learn(self, request: Request) -> str | None:
         """A path that this line shows to be an MCP endpoint, so that plain requests for it are looked at from the next line on."""
