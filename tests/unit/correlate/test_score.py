@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from typing import Any
 
 import pytest
@@ -30,7 +31,7 @@ def scorer() -> Scorer:
 
 def test_each_step_of_a_flow_goes_on_with_the_one_before(scorer: Scorer) -> None:
     steps = chain(flow(0.0))
-    for before, after in zip(steps, steps[1:], strict=False):
+    for before, after in itertools.pairwise(steps):
         assert scorer.link(before, after) > 0.0
         assert scorer.thinkable(before.tail.kind, after.head.kind)
 
