@@ -111,6 +111,16 @@ def test_bearers(log: Habits) -> None:
     assert 0.0 < likeness(holding("token8", "a"), holding("token8", "a"), log) < 1.0
 
 
+def test_one_connection_is_of_one_client_unless_everybody_is_on_it(log: Habits) -> None:
+    def over(connection: str) -> Fragment:
+        return mcp(keys=[("connection", connection)])
+
+    assert likeness(over("c1"), over("c1"), log) > 1.0
+    assert likeness(over("c1"), over("c2"), log) == 0.0
+    pooled = Habits.of([over("c1") for _ in range(20)], tables())
+    assert likeness(over("c1"), over("c1"), pooled) < 0.1
+
+
 def test_places(log: Habits) -> None:
     assert likeness(mcp(host="a.example.org"), mcp(host="b.example.org"), log) < -2.0
     assert likeness(mcp(upstream="u1"), mcp(upstream="u1"), log) > 0.5
