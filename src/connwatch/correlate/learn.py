@@ -184,7 +184,7 @@ def _common_ids(members: Sequence[Member]) -> frozenset[str]:
     return frozenset(name for name, seen in states.items() if len(seen) > 1)
 
 
-@lru_cache(maxsize=65536)
+@lru_cache(maxsize=8192)
 def network_of(address: str) -> str:
     """The /24 of an IPv4 address, the /48 of an IPv6 one."""
     if ":" in address:
