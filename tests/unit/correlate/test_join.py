@@ -288,6 +288,14 @@ def test_an_old_error_explains_nothing() -> None:
     assert [event.facts.get("cause") for event in logs.events()] == [None, None]
 
 
+@pytest.mark.xfail(reason="an error line explains only access lines that come after it")
+def test_an_error_line_of_the_same_second_explains_too_though_it_comes_after() -> None:
+    logs = Logs()
+    logs.proxy(10.2, "httpx POST /token 502")
+    logs.trouble(10.5, "connect-refused", "POST", "/token")
+    assert [event.facts.get("cause") for event in logs.events()] == ["connect-refused"]
+
+
 def test_an_error_may_explain_what_was_handed_on() -> None:
     logs = Logs()
     logs.app(10.0, "httpx POST /mcp 502")
