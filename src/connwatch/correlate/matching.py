@@ -67,7 +67,9 @@ def posteriors(edges: Edges, *, sweeps: int = 20, damping: float = 0.5) -> dict[
             for right, term in zip(rights, terms, strict=True):
                 new = 1.0 / max(total - term, 1e-12)
                 old = from_left[left, right]
-                from_left[left, right] = old + damping * (new - old)
+                change = damping * (new - old)
+                moved = max(moved, abs(change) / max(old, 1e-12))
+                from_left[left, right] = old + change
         for right, lefts in by_right.items():
             terms = [weight[lf, right] * from_left[lf, right] for lf in lefts]
             total = 1.0 + sum(terms)
@@ -75,9 +77,9 @@ def posteriors(edges: Edges, *, sweeps: int = 20, damping: float = 0.5) -> dict[
                 new = 1.0 / max(total - term, 1e-12)
                 old = from_right[left, right]
                 change = damping * (new - old)
-                moved = max(moved, abs(change))
+                moved = max(moved, abs(change) / max(old, 1e-12))
                 from_right[left, right] = old + change
-        if moved < 1e-4:
+        if moved < 1e-3:
             break
     out: dict[tuple[int, int], float] = {}
     for pair, w in weight.items():

@@ -184,12 +184,13 @@ class Web:
             if not self.scorer.thinkable(before, after):
                 continue
             for earlier in group:
-                if earlier.start <= start and start - earlier.end <= _HORIZON and earlier is not later:
-                    weight = self.scorer.link(earlier, later)
+                if earlier.start > start or start - earlier.end > _HORIZON or (earlier.start == start and _order(earlier) >= _order(later)):
+                    continue  # of two that began at once only one can be the first, else they would lead each other
+                weight = self.scorer.link(earlier, later)
+                if weight > 0.0:
+                    weight += self.scorer.unfinished(earlier)
                     if weight > 0.0:
-                        weight += self.scorer.unfinished(earlier)
-                        if weight > 0.0:
-                            row[id(earlier)] = weight
+                        row[id(earlier)] = weight
         return row
 
 

@@ -81,7 +81,6 @@ def test_nobody_follows_more_than_one(edges: Edges) -> None:
         assert sum(p for pair, p in said.items() if pair[1] == right) <= 1.05
 
 
-@pytest.mark.xfail(reason="the sweeps stop when the right side rests, though the left side still moves")
 def test_two_that_may_come_after_one_share() -> None:
     said = posteriors({0: {10: 5.0, 11: 5.0}})
     assert said[0, 10] == pytest.approx(said[0, 11]) == pytest.approx(0.5, abs=0.02)
