@@ -24,6 +24,7 @@ _LATE = 3600.0  # seconds that an application's request may still be open behind
 _KEPT = 5_000  # exchanges of applications remembered for late lines
 _AHEAD = 64  # requests without a time that are looked through for a partner
 _TROUBLE_NEAR = 2.0  # seconds between an error line and the access line that it explains
+_GIVEN_UP = 499  # statuses from here on are the proxy's own, or an application's that broke
 _CLOSED_NEAR = 0.5  # seconds between the end of a session and the line of its stream
 
 # What an application answers right after it logged such a trouble without naming the request.
@@ -64,8 +65,9 @@ class Joiner:
     _by_line: OrderedDict[tuple[int, int], Exchange] = field(default_factory=OrderedDict)
     _latest: dict[int, Exchange] = field(default_factory=dict)
     _timeless: dict[int, deque[Exchange]] = field(default_factory=dict)
-    _troubles: deque[tuple[float, Trouble]] = field(default_factory=deque)
-    _closed: deque[tuple[float, str]] = field(default_factory=deque)
+    _troubles: deque[tuple[float, Trouble]] = field(default_factory=lambda: deque(maxlen=256))
+    _failed: deque[tuple[float, Exchange]] = field(default_factory=lambda: deque(maxlen=256))  # answered by the proxy, nobody has said why
+    _closed: deque[tuple[float, str]] = field(default_factory=lambda: deque(maxlen=256))
     _two_logs: bool = False
     _now: float = float("-inf")
 
@@ -224,8 +226,13 @@ class Joiner:
     def _trouble(self, at: float, trouble: Trouble) -> None:
         while self._troubles and at - self._troubles[0][0] > _TROUBLE_NEAR:
             self._troubles.popleft()
-        if len(self._troubles) < 256:
-            self._troubles.append((at, trouble))
+        for row in self._failed:
+            when, exchange = row
+            if abs(at - when) <= _TROUBLE_NEAR and _explains(trouble, exchange.request):
+                self._failed.remove(row)
+                self._attach(exchange, trouble)
+                return
+        self._troubles.append((at, trouble))
 
     def _explain(self, at: float, exchange: Exchange) -> None:
         request = exchange.request
@@ -235,6 +242,8 @@ class Joiner:
                 self._troubles.remove(row)
                 self._attach(exchange, trouble)
                 return
+        if request.status is not None and request.status >= _GIVEN_UP:
+            self._failed.append((at, exchange))
 
     def _attach(self, exchange: Exchange, trouble: Trouble) -> None:
         exchange.facts["cause"] = trouble.cause
@@ -273,8 +282,6 @@ class Joiner:
 
     def _note_closed(self, at: float, keys: list[tuple[str, str]]) -> None:
         self._closed.extend((at, value) for kind, value in keys if kind == "session")
-        while len(self._closed) > 256:
-            self._closed.popleft()
 
     def _remember(self, source: int, line: int, exchange: Exchange) -> None:
         self._by_line[source, line] = exchange

@@ -288,7 +288,6 @@ def test_an_old_error_explains_nothing() -> None:
     assert [event.facts.get("cause") for event in logs.events()] == [None, None]
 
 
-@pytest.mark.xfail(reason="an error line explains only access lines that come after it")
 def test_an_error_line_of_the_same_second_explains_too_though_it_comes_after() -> None:
     logs = Logs()
     logs.proxy(10.2, "httpx POST /token 502")
