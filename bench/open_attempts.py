@@ -21,6 +21,7 @@ from typing import NamedTuple
 
 import genlog
 
+from connwatch.cli.setup import steady_memory
 from connwatch.engine import Engine, EngineOptions
 from connwatch.settings.loader import load_catalogue
 
@@ -116,6 +117,7 @@ def main() -> int:
     parser.add_argument("--open", type=int, nargs="*", default=[0, 100_000, 1_000_000])
     parser.add_argument("--events", type=int, default=6_000)
     parser.add_argument("--json", action="store_true")
+    steady_memory()  # as every command does that runs an engine
     args = parser.parse_args()
     found = {f"{count} alike": with_alike(count, args.events) for count in args.alike}
     found |= {f"{count:,} open": with_open(count, args.events) for count in args.open}

@@ -18,7 +18,8 @@ from connwatch.correlate.fragment import Fragment
 from connwatch.correlate.kinds import KINDS, kind_of
 from connwatch.correlate.lanes import Lane, Lanes, lane_of
 from connwatch.correlate.learn import Habits
-from connwatch.correlate.solve import solve
+from connwatch.correlate.score import Scorer
+from connwatch.correlate.solve import Web, settle_by_counting, solve
 from connwatch.correlate.sticky import Stickiness
 from connwatch.correlate.tables import Tables
 from connwatch.model.event import Event, Link, Stage
@@ -29,8 +30,9 @@ QUIET = 5.0  # seconds without an event after which everything that waits is dec
 PATIENCE = 60.0  # seconds that a fragment stays fresh at most
 LOOKAHEAD = 5.0  # seconds of what follows that a decision may use, where the window is busy
 _FULL = 400  # events between two settlements
-_JOINT = 260  # fragments that are assigned jointly; more are assigned one by one
+_JOINT = 120  # fragments that are assigned jointly; more are assigned one by one
 _JOINT_WHEN_BUSY = 80  # the same while events come faster than the window can be looked at in peace
+_COUNTED = 300  # open fragments up to which groups are settled by counting where joint assignment was too dear
 _FIRST = 120  # fragments that are assigned jointly, whatever it costs, to learn the habits of a log
 _TELLING = 20  # fragments from which a settlement teaches the habits of the log
 _THINKABLE = 0.02  # P(next | before) under which a predecessor is not looked for
@@ -158,8 +160,16 @@ class Window:
             self._jointly(nodes)
         else:
             Busy(self.tables, self._habits, self.lanes, self._merge).link(ready)
+            if affordable == _JOINT:
+                self._count()
         for fragment in ready:
             self.fresh.pop(id(fragment), None)
+
+    def _count(self) -> None:
+        """What was tied one by one may still be settled by counting: one look at each pair, where there is leisure and not too many are open."""
+        if self._habits is not None and len(self.lanes) <= _COUNTED:
+            pieces = sorted(self.lanes.live.values(), key=lambda f: (f.start, f.end, f.head.event.serial))
+            settle_by_counting(Web(pieces, Scorer(self.tables, self._habits, self.newest)))
 
     def _jointly(self, nodes: list[Fragment]) -> None:
         """Assign all of `nodes` at once; the solver merges them, so they leave the indexes meanwhile."""
