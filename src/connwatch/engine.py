@@ -145,7 +145,7 @@ class Engine:
     def finish(self) -> list[Change]:
         """End of the input: run the clock on until no deadline is open."""
         changes = self._run(float("inf"))
-        changes += self._count(self._ledger.take(self._joiner.flush()))
+        changes += self._count(self._ledger.take(self._counted(self._joiner.flush())))
         changes += self._count(self._ledger.finish())
         return changes
 
@@ -206,19 +206,20 @@ class Engine:
         for row in self._order.take(until):
             record = row.item
             late = SLACK if isinstance(record, Request) and record.role == "proxy" else 0.0
-            changes += self._ledger.take(self._joiner.release(row.at), row.at)
+            changes += self._ledger.take(self._counted(self._joiner.release(row.at)), row.at)
             self._joiner.push(row.at - late, row.source, record)
-        changes += self._ledger.take(self._joiner.release(until))
+        changes += self._ledger.take(self._counted(self._joiner.release(until)))
         if until != float("inf"):
             changes += self._ledger.advance(until)
         return self._count(changes)
 
+    def _counted(self, events: list[tuple[float, Event]]) -> list[tuple[float, Event]]:
+        self._events += len(events)
+        return events
+
     def _classify(self, request: Request, at: float) -> Event | None:
         request.at = at
-        event = self._classifier.classify(request)
-        if event is not None:
-            self._events += 1
-        return event
+        return self._classifier.classify(request)
 
     def _grown(self, event: Event) -> None:
         self._changes += self._ledger.touch(event)
