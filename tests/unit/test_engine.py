@@ -316,3 +316,31 @@ def test_a_flood_of_discovery_keeps_memory_bounded() -> None:
     assert made.stats().evicted > 500
     assert many < one + 4_000_000
     assert peak < 20_000_000
+
+
+def test_an_event_grows_when_the_proxy_tells_how_a_stream_ended() -> None:
+    made = engine("nginx", "server")
+    said = "[HTTP] GET /mcp auth=yes", "[MCP] Incoming GET /mcp { sessionId: '15601e0c-2084-48e3-8155-89baa8ef0e47', hasAuth: true }"
+    made.feed("server", server(*(f"{n * 0.001:.3f} {text}" for n, text in enumerate(said)), "30 [HTTP] POST /mcp auth=yes"))
+    made.feed("nginx", proxy("20 claude GET /mcp 200", "30.004 claude POST /mcp 200"))
+    made.advance(BASE + 10.0)
+    rows = closed(made.finish())
+    stream = {("nginx", 1), ("server", 1), ("server", 2)}
+    assert any(stream <= {(event["source"], event["line"]) for event in row["events"]} for row in rows)
+    assert made.stats().events == 2
+
+
+def test_silence_is_no_evidence_while_the_source_that_could_break_it_is_deaf() -> None:
+    made = engine()
+    made.feed("nginx", proxy(story(until=6)))
+    made.deaf(["nginx"])
+    assert [row["outcome"] for row in closed(made.advance(BASE + 10_000))] == ["blind"]
+
+
+def test_lines_of_no_interest_move_the_frontier_and_nothing_else() -> None:
+    made = engine("nginx", "server")
+    made.feed("nginx", proxy(story()))
+    made.feed("server", server("1 [HTTP] POST /nowhere auth=no", "60 [coda-mcp] Listening on port 8080", "61 [coda-mcp] Version: 1.0.0"))
+    made.end_source("server")
+    assert made.frontier("server") == BASE + 61
+    assert told(made.finish()) == [("claude", "connected", None, 9)]
