@@ -14,7 +14,7 @@ from tests.properties.strategies import scenes, spoilt
 from support import laws
 from support.traffic import CLIENTS, Plan, Traffic, traffic
 
-FEW = settings(max_examples=15, deadline=None, suppress_health_check=[HealthCheck.too_slow, HealthCheck.data_too_large])
+FEW = settings(max_examples=8, deadline=None, suppress_health_check=[HealthCheck.too_slow, HealthCheck.data_too_large])
 
 
 @FEW
@@ -95,8 +95,8 @@ def test_no_bytes_raise(logs: dict[str, bytes], now: float) -> None:
 
 #: Clients that share everything: the law holds where links are a matter of counting, too.
 CROWDS: dict[str, list[Plan]] = {
-    "ten interleaved behind one address": [Plan("connects", "tunnel", n * 0.35, 1.0, n) for n in range(10)],
-    "twenty alike": [Plan("connects" if n % 4 else "token unused", "tunnel", n * 0.07, 1.0, n) for n in range(20)],
+    "eight interleaved behind one address": [Plan("connects", "tunnel", n * 0.35, 1.0, n) for n in range(8)],
+    "twelve alike": [Plan("connects" if n % 4 else "token unused", "tunnel", n * 0.07, 1.0, n) for n in range(12)],
     "every client at once": [Plan(flavour, client, 0.5, 1.0, 3) for client in CLIENTS for flavour in ("connects", "streams", "abandons")],
 }
 

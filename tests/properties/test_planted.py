@@ -26,7 +26,7 @@ from support import laws
 from support.said import catalogue
 from support.traffic import HOST, Plan, Traffic, traffic
 
-FEW = settings(max_examples=6, deadline=None, suppress_health_check=[HealthCheck.too_slow, HealthCheck.data_too_large])
+FEW = settings(max_examples=4, deadline=None, suppress_health_check=[HealthCheck.too_slow, HealthCheck.data_too_large])
 _PART = 12  # characters of a secret that must not be together anywhere; logs themselves show 8
 
 
