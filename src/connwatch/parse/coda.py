@@ -16,7 +16,7 @@ from dataclasses import dataclass
 
 from connwatch.model.line import Line
 from connwatch.model.record import Chatter, Detail, Record, Request, Trouble, Unparsed
-from connwatch.parse.app_line import stamped
+from connwatch.parse.app_line import message_of
 from connwatch.parse.coda_gateway import gateway_record, is_gateway
 from connwatch.parse.coda_phrases import Phrase, phrase_of
 from connwatch.parse.gather import Gatherer, Message, shape_of
@@ -32,7 +32,6 @@ _REQUEST = re.compile(r"\[HTTP\] ([A-Z]{3,10}) (\S+) auth=(yes|no)\s*")
 _RULE = re.compile(r"\[={8,}\]\s*")
 _STARTED = ("[coda-mcp] HTTP Native MCP Server", "🚀")
 _STOPPED = "[coda-mcp] Received SIG"
-_LONGEST = 16_384
 
 
 @dataclass(slots=True)
@@ -69,12 +68,9 @@ class CodaParser:
 
     def parse(self, line: Line) -> Sequence[Record]:
         """The records that this line completed."""
-        at, text = stamped(line)
-        text = text[:_LONGEST]
-        if at is None:
-            at = line.seen_at
+        message = message_of(line)
+        text = message.head
         tag, phrase, _ = phrase_of(text)
-        message = Message(line.source, line.number, line.number, at, text)
         if not self._gatherer.is_open:
             return self._begin(message, tag, phrase)
         if not tag and not _RULE.fullmatch(text) and not is_gateway(text):

@@ -11,7 +11,7 @@ from collections.abc import Sequence
 
 from connwatch.model.line import Line
 from connwatch.model.record import Chatter, Detail, Record, Request, Trouble, Unparsed
-from connwatch.parse.app_line import clock_stamp, stamped
+from connwatch.parse.app_line import clock_stamp, message_of
 from connwatch.parse.gather import Gatherer, Message
 from connwatch.parse.inspected import fields_of, inline_fields
 from connwatch.parse.named import Findings
@@ -40,7 +40,6 @@ _CLOSED = re.compile(r"\b(?:closed|terminat\w+|removed|expired)\b", re.IGNORECAS
 _LISTENING = re.compile(r".{0,80}\b(?:listening|running|started)\b.{0,40}\b(?:port|http|on)\b", re.IGNORECASE)
 _STOPPED = re.compile(r".{0,40}\b(?:shutting down|shutdown complete|server stopped)\b", re.IGNORECASE)
 _ERROR = re.compile(r"(?:.{0,80}?[: ])?(?:[A-Z]\w{0,40})?Error\b")
-_LONGEST = 16_384
 
 
 def node_parser(name: str, table: FormatTable, redactor: Redactor) -> NodeParser:
@@ -65,9 +64,8 @@ class NodeParser:
 
     def parse(self, line: Line) -> Sequence[Record]:
         """The records that this line completed."""
-        at, text = stamped(line)
-        text = text[:_LONGEST]
-        message = Message(line.source, line.number, line.number, at if at is not None else line.seen_at, text)
+        message = message_of(line)
+        text = message.head
         request = self._request(message)
         if self._gatherer.is_open and request is None and _SESSION.search(text) is None:
             offer = self._gatherer.offer(line.number, text)

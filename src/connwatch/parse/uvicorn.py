@@ -12,7 +12,7 @@ from collections.abc import Sequence
 from connwatch.model.line import Line
 from connwatch.model.record import Chatter, Detail, Record, Request, Trouble, Unparsed
 from connwatch.parse.adopt import Waiting
-from connwatch.parse.app_line import clock_stamp, stamped
+from connwatch.parse.app_line import clock_stamp, message_of
 from connwatch.parse.gather import Message
 from connwatch.parse.named import Findings
 from connwatch.parse.parser import FormatTable
@@ -39,7 +39,6 @@ _IN_TRACEBACK = re.compile(
     r"\s|Traceback \(|During handling of|The above exception|$|[A-Za-z_][\w.]{0,100}(?:Error|Exception|Group|Exit|Interrupt|Cancelled|Timeout)\b"
 )
 _MOST_TRACEBACK = 300
-_LONGEST = 16_384
 
 
 def uvicorn_parser(name: str, table: FormatTable, redactor: Redactor) -> UvicornParser:
@@ -66,15 +65,12 @@ class UvicornParser:
 
     def parse(self, line: Line) -> Sequence[Record]:
         """The records that this line completed."""
-        at, text = stamped(line)
-        text = text[:_LONGEST]
-        if at is None:
-            at = line.seen_at
+        message = message_of(line)
+        text = message.head
         if self._goes_on(line.number, text):
             return ()
         records = self._close()
-        records += self._waiting.expire(at)
-        message = Message(line.source, line.number, line.number, at, text)
+        records += self._waiting.expire(message.at)
         access = _access(text)
         if access is not None:
             request = self._request(message, access)
