@@ -72,6 +72,11 @@ class Fragment:
         """The last member."""
         return self.members[-1]
 
+    @property
+    def place(self) -> tuple[float, float, tuple[int, int]]:
+        """Where it stands among others: by start, then end, then place in the logs."""
+        return self.start, self.end, self.head.event.serial
+
     def whole(self) -> list[Fragment]:
         """This fragment, with the pieces before and after it that counting puts together."""
         whole = [self]

@@ -51,7 +51,7 @@ def gather(fragments: list[Fragment], scorer: Scorer, begun: Collection[int] = f
             home.merge(fragment, link)
             gone.add(id(fragment))
     left = [f for f in fragments if id(f) not in gone]
-    left.sort(key=lambda f: (f.start, f.end, f.head.event.serial))
+    left.sort(key=lambda f: f.place)
     return left
 
 

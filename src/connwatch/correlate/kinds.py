@@ -10,7 +10,7 @@ from typing import Literal
 
 from connwatch.model.event import Event, Stage
 
-__all__ = ["CLASSES", "KINDS", "Leg", "can_begin", "kind_of", "leg_of"]
+__all__ = ["CLASSES", "KINDS", "Leg", "can_begin", "class_of", "kind_of", "leg_of"]
 
 Leg = Literal["mcp", "oauth", "browser"]
 
@@ -94,6 +94,11 @@ def kind_of(event: Event) -> str:
     if status == 403:
         return "forbidden"
     return "mcp+" if status < 300 else "mcp-"
+
+
+def class_of(kind: str) -> str:
+    """The class that kinds back off to where counts are few."""
+    return KINDS[kind][0]
 
 
 def leg_of(kind: str) -> Leg:

@@ -144,18 +144,9 @@ class Habits:
         self.same_network = {k: v[0] / (v[0] + v[1]) for k, v in near.items()}
         self.same_upstream = upstream[0] / (upstream[0] + upstream[1])
         for pair_of_kinds, seen in gaps.items():
-            own = median(seen)
-            n = len(seen)
-            shipped = tables.gap(*pair_of_kinds)
-            weight = n / (n + _SHIPPED_WEIGHT)
-            self.gap[pair_of_kinds] = math.exp(weight * math.log(own) + (1 - weight) * math.log(shipped))
+            self.gap[pair_of_kinds] = _drawn_to(tables.gap(*pair_of_kinds), seen)
         self.pace = _pace(gaps, tables)
-        self.gap_two = {}
-        for three, seen in gaps_two.items():
-            n = len(seen)
-            shipped = tables.gap(three[1], three[2], three[0])
-            weight = n / (n + _SHIPPED_WEIGHT)
-            self.gap_two[three] = math.exp(weight * math.log(median(seen)) + (1 - weight) * math.log(shipped))
+        self.gap_two = {three: _drawn_to(tables.gap(three[1], three[2], three[0]), seen) for three, seen in gaps_two.items()}
         if groups is not None:
             self.start_rate = max(groups, 1) / self.active
 
@@ -200,6 +191,12 @@ def _pace(gaps: dict[tuple[str, str], list[float]], tables: Tables) -> dict[str,
     for (before, _), own in gaps.items():
         seen.setdefault(before, []).extend(own)
     return {before: median(values) for before, values in seen.items()}
+
+
+def _drawn_to(shipped: float, seen: list[float]) -> float:
+    """The median gap seen in this log, drawn towards the shipped one as long as few were seen; both in seconds."""
+    weight = len(seen) / (len(seen) + _SHIPPED_WEIGHT)
+    return math.exp(weight * math.log(median(seen)) + (1 - weight) * math.log(shipped))
 
 
 def median(values: list[float]) -> float:

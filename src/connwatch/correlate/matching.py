@@ -8,9 +8,11 @@ from __future__ import annotations
 
 import math
 from collections import deque
+from collections.abc import Iterable
 
 __all__ = ["Edges", "best_matching", "posteriors"]
 
+_Pair = tuple[int, int]
 Edges = dict[int, dict[int, float]]  # left node -> right node -> weight
 
 
@@ -47,42 +49,39 @@ def best_matching(edges: Edges, *, epsilon: float = 0.02) -> dict[int, int]:
     return matched
 
 
-def posteriors(edges: Edges, *, sweeps: int = 20, damping: float = 0.5) -> dict[tuple[int, int], float]:
+def posteriors(edges: Edges, *, sweeps: int = 20, damping: float = 0.5) -> dict[_Pair, float]:
     """The probability of each edge when every node has at most one partner: sum-product, damped, `sweeps` times."""
-    weight: dict[tuple[int, int], float] = {}
-    by_left: dict[int, list[int]] = {}
-    by_right: dict[int, list[int]] = {}
+    weight: dict[_Pair, float] = {}
+    by_left: dict[int, list[_Pair]] = {}
+    by_right: dict[int, list[_Pair]] = {}
     for left, row in edges.items():
         for right, value in row.items():
             weight[left, right] = math.exp(min(max(value, -30.0), 30.0))
-            by_left.setdefault(left, []).append(right)
-            by_right.setdefault(right, []).append(left)
+            by_left.setdefault(left, []).append((left, right))
+            by_right.setdefault(right, []).append((left, right))
     from_left = dict.fromkeys(weight, 1.0)
     from_right = dict.fromkeys(weight, 1.0)
     for _ in range(sweeps):
-        moved = 0.0
-        for left, rights in by_left.items():
-            terms = [weight[left, r] * from_right[left, r] for r in rights]
-            total = 1.0 + sum(terms)
-            for right, term in zip(rights, terms, strict=True):
-                new = 1.0 / max(total - term, 1e-12)
-                old = from_left[left, right]
-                change = damping * (new - old)
-                moved = max(moved, abs(change) / max(old, 1e-12))
-                from_left[left, right] = old + change
-        for right, lefts in by_right.items():
-            terms = [weight[lf, right] * from_left[lf, right] for lf in lefts]
-            total = 1.0 + sum(terms)
-            for left, term in zip(lefts, terms, strict=True):
-                new = 1.0 / max(total - term, 1e-12)
-                old = from_right[left, right]
-                change = damping * (new - old)
-                moved = max(moved, abs(change) / max(old, 1e-12))
-                from_right[left, right] = old + change
+        moved = _tell(by_left.values(), weight, from_right, from_left, damping)
+        moved = max(moved, _tell(by_right.values(), weight, from_left, from_right, damping))
         if moved < 1e-3:
             break
-    out: dict[tuple[int, int], float] = {}
+    out: dict[_Pair, float] = {}
     for pair, w in weight.items():
         strength = w * from_left[pair] * from_right[pair]
         out[pair] = strength / (1.0 + strength)
     return out
+
+
+def _tell(nodes: Iterable[list[_Pair]], weight: dict[_Pair, float], heard: dict[_Pair, float], told: dict[_Pair, float], damping: float) -> float:
+    """One half of a sweep: every node of one side (given as its edges) answers what the other side said. Gives the largest change, relative."""
+    moved = 0.0
+    for edges in nodes:
+        terms = [weight[edge] * heard[edge] for edge in edges]
+        total = 1.0 + sum(terms)
+        for edge, term in zip(edges, terms, strict=True):
+            old = told[edge]
+            change = damping * (1.0 / max(total - term, 1e-12) - old)
+            moved = max(moved, abs(change) / max(old, 1e-12))
+            told[edge] = old + change
+    return moved

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from math import exp, log
 
 from connwatch.correlate.fragment import Fragment, Member
-from connwatch.correlate.kinds import KINDS, can_begin
+from connwatch.correlate.kinds import can_begin, class_of
 from connwatch.correlate.learn import Habits, Step
 from connwatch.correlate.likeness import LIMIT, likeness
 from connwatch.correlate.tables import Tables
@@ -157,7 +157,7 @@ class Scorer:
         order = self._order(earlier, before, after)
         new = (tables.log_begin(after) if can_begin(after) else _CANNOT_BEGIN) + log(self.habits.start_rate)
         theta = self.habits.typical(earlier, before, after, tables) / 3.672
-        short, short_mean, long, long_mean = _SLACK.get((_group(before), _group(after)), _MACHINE)
+        short, short_mean, long, long_mean = _SLACK.get((class_of(before), class_of(after)), _MACHINE)
         peak = (1.0 - short - long) / (6.0 * theta**4)
         base = order - new if order > -9.0 else IMPOSSIBLE
         repeated = log(_REPEAT / tables.p_end(before)) - new
@@ -165,8 +165,6 @@ class Scorer:
 
     def _own_id(self, before: str, event: Event) -> float:
         """Who just registered uses a client id of its own (RFC 7591); who did not, one that others use too, or a document's (an URL)."""
-        if not self.habits.common_ids:
-            return 0.0
         client_id = dict(event.keys).get("client_id", "")
         common = client_id in self.habits.common_ids or client_id.startswith("https:")
         return _WRONG_ID if common == (before == "register+") else 0.0
@@ -191,15 +189,11 @@ class Scorer:
     @staticmethod
     def is_pause(before: str, after: str) -> bool:
         """Whether a person, or a client at leisure, stands between the two steps: such links are believed last."""
-        return _SLACK.get((_group(before), _group(after))) is _PERSON and after not in ("page", "other")
+        return _SLACK.get((class_of(before), class_of(after))) is _PERSON and after not in ("page", "other")
 
     def likeness(self, one: Fragment, two: Fragment) -> float:
         """Nats from what the two show of their client."""
         return likeness(one, two, self.habits)
-
-
-def _group(kind: str) -> str:
-    return KINDS[kind][0]
 
 
 def _repeats(a: Event, b: Event) -> bool:

@@ -42,7 +42,7 @@ def solve(
     `kept` is the share of clients that keep their addresses, where it is known; `begun` are the fragments (by `id`) whose beginning was
     decided before: they can be continued, but continue nothing.
     """
-    fragments = sorted(fragments, key=_order)
+    fragments = sorted(fragments, key=lambda f: f.place)
     habits = Habits.of(fragments, tables, kept)
     if len(fragments) < 2:
         return fragments, habits
@@ -77,10 +77,6 @@ def settle_by_counting(web: Web) -> None:
         if somebody.get(left, 0.0) >= _COUNTED:
             fragments[left].guess = fragments[right]
             fragments[right].guessed_by = fragments[left]
-
-
-def _order(fragment: Fragment) -> tuple[float, float, tuple[int, int]]:
-    return (fragment.start, fragment.end, fragment.head.event.serial)
 
 
 class Web:
@@ -155,7 +151,7 @@ class Web:
                 fragment.merge(fragments[here], strength)
             grown.append(fragment)
         gone = {id(fragments[index]) for index in led}
-        self.fragments = sorted((f for f in fragments if id(f) not in gone), key=_order)
+        self.fragments = sorted((f for f in fragments if id(f) not in gone), key=lambda f: f.place)
         changed = gone | {id(f) for f in grown}
         for key in gone:
             del self._before[key]
@@ -184,7 +180,7 @@ class Web:
             if not self.scorer.thinkable(before, after):
                 continue
             for earlier in group:
-                if earlier.start > start or start - earlier.end > _HORIZON or (earlier.start == start and _order(earlier) >= _order(later)):
+                if earlier.start > start or start - earlier.end > _HORIZON or (earlier.start == start and earlier.place >= later.place):
                     continue  # of two that began at once only one can be the first, else they would lead each other
                 weight = self.scorer.link(earlier, later)
                 if weight > 0.0:

@@ -11,7 +11,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from connwatch.correlate.kinds import KINDS
+from connwatch.correlate.kinds import KINDS, class_of
 
 __all__ = ["Tables"]
 
@@ -43,19 +43,19 @@ class Tables:
     def __post_init__(self) -> None:
         seen = {kind: _PSEUDO + self.begins.get(kind, 0.0) + sum(row.get(kind, 0.0) for row in self.follows.values()) for kind in KINDS}
         by_base = _summed(seen, _base)
-        by_class = _summed(seen, _group)
+        by_class = _summed(seen, class_of)
         class_rows: dict[str, dict[str, float]] = {}
         class_ends: dict[str, float] = {}
         for kind in KINDS:
-            row = class_rows.setdefault(_group(kind), {})
-            class_ends[_group(kind)] = class_ends.get(_group(kind), 0.0) + self.ends.get(kind, 0.0)
+            row = class_rows.setdefault(class_of(kind), {})
+            class_ends[class_of(kind)] = class_ends.get(class_of(kind), 0.0) + self.ends.get(kind, 0.0)
             for after, n in self.follows.get(kind, {}).items():
-                row[_group(after)] = row.get(_group(after), 0.0) + n
+                row[class_of(after)] = row.get(class_of(after), 0.0) + n
         for kind in KINDS:
             own = self.follows.get(kind, {})
             ended = self.ends.get(kind, 0.0)
             total = sum(own.values()) + ended
-            row, row_end = class_rows[_group(kind)], class_ends[_group(kind)]
+            row, row_end = class_rows[class_of(kind)], class_ends[class_of(kind)]
             whole = sum(row.values()) + row_end + _PSEUDO * (len(by_class) + 1)
             bases: dict[str, float] = {}
             for after, n in own.items():
@@ -63,7 +63,7 @@ class Tables:
             self._end[kind] = (ended + _BACK_OFF * (row_end + _PSEUDO) / whole) / (total + _BACK_OFF)
             for after in KINDS:
                 # class to class, then this kind to the stage of the next, then this kind to the next with its answer
-                rough = (row.get(_group(after), 0.0) + _PSEUDO) / whole * by_base[_base(after)] / by_class[_group(after)]
+                rough = (row.get(class_of(after), 0.0) + _PSEUDO) / whole * by_base[_base(after)] / by_class[class_of(after)]
                 stage = (bases.get(_base(after), 0.0) + _BACK_OFF * rough) / (total + _BACK_OFF)
                 answer = stage * seen[after] / by_base[_base(after)]
                 self._next[kind, after] = (own.get(after, 0.0) + _BACK_OFF * answer) / (total + _BACK_OFF)
@@ -102,10 +102,6 @@ class Tables:
 
 def _base(kind: str) -> str:
     return kind.rstrip("+-")
-
-
-def _group(kind: str) -> str:
-    return KINDS[kind][0]
 
 
 def _summed(counts: Mapping[str, float], key: Callable[[str], str]) -> dict[str, float]:

@@ -15,7 +15,7 @@ from dataclasses import dataclass, field
 from connwatch.correlate.busy import Busy
 from connwatch.correlate.exact import ClientIds
 from connwatch.correlate.fragment import Fragment
-from connwatch.correlate.kinds import KINDS, kind_of
+from connwatch.correlate.kinds import KINDS, class_of, kind_of
 from connwatch.correlate.lanes import Lane, Lanes, lane_of
 from connwatch.correlate.learn import Habits
 from connwatch.correlate.score import Scorer
@@ -168,7 +168,7 @@ class Window:
     def _count(self) -> None:
         """What was tied one by one may still be settled by counting: one look at each pair, where there is leisure and not too many are open."""
         if self._habits is not None and len(self.lanes) <= _COUNTED:
-            pieces = sorted(self.lanes.live.values(), key=lambda f: (f.start, f.end, f.head.event.serial))
+            pieces = sorted(self.lanes.live.values(), key=lambda f: f.place)
             settle_by_counting(Web(pieces, Scorer(self.tables, self._habits, self.newest)))
 
     def _jointly(self, nodes: list[Fragment]) -> None:
@@ -259,7 +259,7 @@ class Window:
         known = self._natural.get((before, after))
         if known is None:
             usual = self.tables.p_next(before, after) > self.tables.p_end(before) * 0.6
-            known = self._natural[before, after] = usual or _group(after) in _GOES_ON.get(_group(before), ())
+            known = self._natural[before, after] = usual or class_of(after) in _GOES_ON.get(class_of(before), ())
         return known
 
     def _own(self, key: Key, fragment: Fragment) -> Fragment:
@@ -290,7 +290,3 @@ class Window:
     def all_open(self) -> Iterable[Fragment]:
         """Every open fragment."""
         return self.lanes.live.values()
-
-
-def _group(kind: str) -> str:
-    return KINDS[kind][0]
