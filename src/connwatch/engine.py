@@ -196,18 +196,16 @@ class Engine:
             if at is None:
                 self._joiner.expect(one.index, record)
                 continue
-            late = SLACK if isinstance(record, Request) and record.role == "proxy" else 0.0
             coarse = record.coarse if isinstance(record, Request | Trouble) else False
-            self._order.put(at + late, one.index, record.line, record, coarse=coarse)
+            self._order.put(at + _behind(record), one.index, record.line, record, coarse=coarse)
 
     def _run(self, until: float) -> list[Change]:
         until = self._order.reach(until)
         changes = self._changes = []
         for row in self._order.take(until):
             record = row.item
-            late = SLACK if isinstance(record, Request) and record.role == "proxy" else 0.0
             changes += self._ledger.take(self._counted(self._joiner.release(row.at)), row.at)
-            self._joiner.push(row.at - late, row.source, record)
+            self._joiner.push(row.at - _behind(record), row.source, record)
         changes += self._ledger.take(self._counted(self._joiner.release(until)))
         if until != float("inf"):
             changes += self._ledger.advance(until)
@@ -246,3 +244,8 @@ class Engine:
                 for step in attempt.steps:
                     self._closed.links[step.link] += 1
         return changes
+
+
+def _behind(record: Request | Detail | Trouble) -> float:
+    """Seconds by which a record is looked at later than it says: a proxy's request, so that its application's line is there."""
+    return SLACK if isinstance(record, Request) and record.role == "proxy" else 0.0

@@ -35,6 +35,15 @@ class Tally:
     last_ok: Event | None = None
     last_bad: Event | None = None
 
+    def count(self, event: Event, *, ok: bool) -> None:
+        """One more answer."""
+        if ok:
+            self.ok += 1
+            self.last_ok = event
+        else:
+            self.bad += 1
+            self.last_bad = event
+
 
 @dataclass(slots=True)
 class Refusal:
@@ -117,12 +126,7 @@ def fold(steps: list[Step]) -> Fold:
             tally = tallies[place] = Tally(first=event)
         tally.last = event
         rank = RANK[place]
-        if ok:
-            tally.ok += 1
-            tally.last_ok = event
-        else:
-            tally.bad += 1
-            tally.last_bad = event
+        tally.count(event, ok=ok)
         if rank >= _REGISTERING:
             state.went_on = index
         if state.standing:
@@ -174,8 +178,7 @@ def _mcp(state: Fold, index: int, event: Event) -> None:
             state.challenge = Tally(first=event)
         state.challenge.last = event
     if status is None or 200 <= status < 300:
-        tally.ok += 1
-        tally.last_ok = event
+        tally.count(event, ok=True)
         _mcp_good(state, index, event)
     elif status == 401 and state.granted is None:
         state.challenges += 1
@@ -183,12 +186,10 @@ def _mcp(state: Fold, index: int, event: Event) -> None:
         if state.standing:
             _heal(state, MCP, True, event)
         if state.served:
-            tally.bad += 1
-            tally.last_bad = event
+            tally.count(event, ok=False)
             state.standing.append(Refusal(index, "session", event))
     else:
-        tally.bad += 1
-        tally.last_bad = event
+        tally.count(event, ok=False)
         _mcp_bad(state, index, event)
 
 
