@@ -2,6 +2,7 @@
 
 Part of the engine, and pure like it: knows the window, the judge and the times they ask for, but no bytes and no sources. An
 open fragment is looked at again when its time comes, not at every event: that keeps the cost of an event flat however many are open.
+Looks happen on whole seconds, many at a time, and a fragment that grew is moved only when its second comes.
 """
 
 from __future__ import annotations
@@ -10,11 +11,12 @@ import hashlib
 import heapq
 from collections.abc import Iterable
 from dataclasses import dataclass, field
+from math import ceil
 
 from connwatch.correlate.fragment import Fragment
 from connwatch.correlate.sweep import OVER, Sweeps
 from connwatch.correlate.tables import Tables
-from connwatch.correlate.window import LOOKAHEAD, QUIET, Window
+from connwatch.correlate.window import LOOKAHEAD, PATIENCE, QUIET, Window
 from connwatch.diagnose.judge import judge
 from connwatch.model.attempt import Attempt, Step
 from connwatch.model.change import Change, Closed, Evicted, Opened, Reached, Updated, Withdrawn
@@ -25,7 +27,6 @@ __all__ = ["Ledger"]
 
 _LINGER = 60.0  # seconds after the last event during which a decided attempt may still grow
 _REMEMBERED = 200  # steps kept of one attempt
-_ROUND = 20.0  # seconds of event time between two looks at what has changed, at most
 _NEVER = float("inf")
 
 
@@ -42,8 +43,8 @@ class _Told:
 class Ledger:
     """Open attempts and their window. `evicted` counts attempts closed early because there were more than `max_open`.
 
-    `live` says whether somebody watches: then open attempts are judged and told as they grow, else only when they close. `deaf` are the
-    sources that cannot be heard at present.
+    `live` says whether somebody watches: then open attempts are judged and told as they grow, else only that they closed. `deaf` are
+    the sources that cannot be heard at present.
     """
 
     catalogue: Catalogue
@@ -57,10 +58,10 @@ class Ledger:
     _untold: dict[int, Fragment] = field(default_factory=dict)  # grew since it was last told; only while somebody watches
     _soonest: float = float("-inf")  # nothing is due before this
     _told: dict[int, _Told] = field(default_factory=dict)
-    _watch: dict[int, float] = field(default_factory=dict)  # fragment -> when it is looked at again
+    _watch: dict[int, int] = field(default_factory=dict)  # fragment -> the second at which it is looked at again
     _withdrawn: list[Attempt] = field(default_factory=list)  # told of, and part of another by now
-    _agenda: list[tuple[float, int, int]] = field(default_factory=list)  # the same as a heap, in order of entry; entries that were moved are stale
-    _entries: int = 0
+    _agenda: dict[int, list[int]] = field(default_factory=dict)  # the same by second; a fragment that was moved is stale there
+    _seconds: list[int] = field(default_factory=list)  # those of the agenda, as a heap
 
     def __post_init__(self) -> None:
         self._window = Window(self.tables)
@@ -81,11 +82,20 @@ class Ledger:
                 if window.is_full():
                     changes += self._settle(at, window.newest - LOOKAHEAD)
                 window.add(event)
-            due = window.due()
-            self._soonest = min(self._soonest, at + _ROUND if due is None else min(due, at + _ROUND))
+            self._hurry(event)
         if self._soonest < now:
             changes += self._pass(now, before=True)
         return changes
+
+    def _hurry(self, event: Event) -> None:
+        """Nothing that this event brings about is due before the window could be quiet again; `_pass` finds the exact instant."""
+        due = event.at + QUIET
+        if event.at - event.started_at > PATIENCE - QUIET:
+            due = event.at  # who began so long ago has waited enough
+        if self._window.gone:
+            due = min(due, self._window.due() or due)
+        if due < self._soonest:
+            self._soonest = due
 
     def advance(self, now: float) -> list[Change]:
         """Decide and close what is due by `now`."""
@@ -112,7 +122,7 @@ class Ledger:
 
     def _dues(self) -> tuple[float, float, float]:
         """When the agenda, the window and the sweeps are due; infinity where nothing is. Sweeps wait for the window: it may have strays for them."""
-        agenda = self._agenda[0][0] if self._agenda else _NEVER
+        agenda = self._seconds[0] if self._seconds else _NEVER
         window, sweeps = self._window.due(), self._sweeps.due()
         return (agenda, _NEVER, _NEVER if sweeps is None else sweeps) if window is None else (agenda, window, _NEVER)
 
@@ -128,9 +138,10 @@ class Ledger:
             if due > now or due == _NEVER or (before and due == now):
                 break
             if due == agenda:
-                when, _, key = heapq.heappop(self._agenda)
-                if self._watch.get(key) == when:
-                    changes += self._look_at(key, when)
+                second = heapq.heappop(self._seconds)
+                for key in self._agenda.pop(second):
+                    if self._watch.get(key) == second:
+                        changes += self._look_at(key, second)
             elif due == window:
                 changes += self._settle(due)
             else:
@@ -175,7 +186,9 @@ class Ledger:
             self._watch.pop(key, None)
         window.gone.clear()
         for key, fragment in window.changed.items():
-            self._look_again(key, fragment.end + _LINGER)
+            second = self._watch.get(key)
+            if second is None or second > fragment.end + _LINGER + 1.0:
+                self._look_again(key, fragment.end + _LINGER)
         if self.live:
             self._untold.update(window.changed)
         window.changed.clear()
@@ -189,19 +202,29 @@ class Ledger:
             self._withdrawn.append(told.attempt)
 
     def _look_again(self, key: int, when: float) -> None:
-        self._entries += 1
-        self._watch[key] = when
-        heapq.heappush(self._agenda, (when, self._entries, key))
-        self._soonest = min(self._soonest, when)
+        second = ceil(when)
+        self._watch[key] = second
+        row = self._agenda.get(second)
+        if row is None:
+            row = self._agenda[second] = []
+            heapq.heappush(self._seconds, second)
+            if second < self._soonest:
+                self._soonest = second
+        row.append(key)
 
     def _look_at(self, key: int, now: float) -> list[Change]:
         """The time of a fragment has come: close it, or wait for the next instant at which its verdict may change."""
         fragment = self._window.lanes.live.get(key)
         if fragment is None:
             return []
+        if fragment.end + _LINGER > now:
+            self._look_again(key, fragment.end + _LINGER)  # it grew meanwhile
+            return []
+        if key in self._window.fresh:
+            self._look_again(key, max(now, self._window.due() or now) + LOOKAHEAD)
+            return []
         attempt = self._attempt(fragment)
-        undecided = key in self._window.fresh
-        due = max(now, self._window.due() or now) + LOOKAHEAD if undecided else self._judge(fragment, attempt, now)
+        due = self._judge(fragment, attempt, now)
         if due is None or due <= now:
             return self._end(fragment, now, attempt)
         self._look_again(key, due)
@@ -242,11 +265,13 @@ class Ledger:
         return changes
 
     def _end(self, fragment: Fragment, now: float, attempt: Attempt, *, evicted: bool = False) -> list[Change]:
-        changes = self._tell(id(fragment), attempt)
-        del self._told[id(fragment)]
-        self._watch.pop(id(fragment), None)
+        key = id(fragment)
+        changes = self._tell(key, attempt) if self.live else []
+        self._told.pop(key, None)
+        self._watch.pop(key, None)
         self._window.close(fragment)
-        return [*changes, Evicted(now, attempt) if evicted else Closed(now, attempt)]
+        changes.append(Evicted(now, attempt) if evicted else Closed(now, attempt))
+        return changes
 
     # judging
 

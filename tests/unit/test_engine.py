@@ -34,7 +34,7 @@ def run(log: bytes, **options: Any) -> list[Change]:
 def test_a_connection() -> None:
     changes = run(proxy(story()))
     assert told(changes) == [("claude", "connected", None, 9)]
-    assert [type(change) for change in changes] == [Opened, *[Reached] * 9, Closed]
+    assert [type(change) for change in changes] == [Closed], "who does not watch hears of the end"
     stages = {row["stage"]: row["state"] for row in closed(changes)[0]["stages"]}
     assert stages["token"] == stages["session"] == "seen"
 

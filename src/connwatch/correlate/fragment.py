@@ -8,13 +8,15 @@ addresses, and like must be compared with like. Nothing here scores anything.
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from functools import lru_cache
 
-from connwatch.correlate.kinds import kind_of, leg_of
+from connwatch.correlate.kinds import Leg, kind_of, leg_of
 from connwatch.model.event import Event, Link
 
 __all__ = ["Fragment", "Member"]
 
 SILENT_AGENTS = frozenset({"", "-"})
+_NOTHING: frozenset[str] = frozenset()
 
 
 @dataclass(slots=True)
@@ -28,7 +30,10 @@ class Member:
 
 @dataclass(slots=True, eq=False)
 class Fragment:
-    """Events of one client in order of start. `start` and `end` are seconds since the epoch."""
+    """Events of one client in order of start. `start` and `end` are seconds since the epoch.
+
+    Thousands may be open, and most show one value of each feature or none: the sets are shared and replaced, never changed.
+    """
 
     members: list[Member]
     start: float
@@ -39,11 +44,11 @@ class Fragment:
     upstreams: dict[str, str] = field(default_factory=dict)
     client: str | None = None  # family named by an agent or a redirect URI
     redirect_client: str | None = None  # family named by the redirect URI alone
-    families: set[str] = field(default_factory=set)  # named by an agent or a redirect, or hinted at by a library's agent
-    sessions: set[str] = field(default_factory=set)
-    tokens: set[str] = field(default_factory=set)  # prefixes of bearer tokens: they tell users apart, not attempts
-    connections: set[str] = field(default_factory=set)  # nginx's $connection, as digests
-    hosts: set[str] = field(default_factory=set)
+    families: frozenset[str] = _NOTHING  # named by an agent or a redirect, or hinted at by a library's agent
+    sessions: frozenset[str] = _NOTHING
+    tokens: frozenset[str] = _NOTHING  # prefixes of bearer tokens: they tell users apart, not attempts
+    connections: frozenset[str] = _NOTHING  # nginx's $connection, as digests
+    hosts: frozenset[str] = _NOTHING
     guess: Fragment | None = None  # what continues this, where something does but which of several cannot be told
     guessed_by: Fragment | None = None  # the other direction
     part_of: Fragment | None = None  # what it was merged into
@@ -87,28 +92,26 @@ class Fragment:
         return whole
 
     def add(self, event: Event, link: Link) -> None:
-        """Tie one more event to the fragment; the caller keeps time order with `sort` where it adds out of order."""
+        """Tie one more event to the fragment."""
         kind = kind_of(event)
-        self.members.append(Member(event, kind, link))
-        self._notice(event, leg_of(kind))
-
-    def keep_order(self) -> None:
-        """Bring the members back into order of start where the last one was added out of order."""
         members = self.members
-        if len(members) > 1 and members[-2].event.started_at > members[-1].event.started_at:
+        late = bool(members) and members[-1].event.started_at > event.started_at
+        members.append(Member(event, kind, link))
+        if late:
             members.sort(key=_place)
+        self._notice(event, leg_of(kind))
 
     def notice_keys(self, event: Event) -> None:
         """An event that is a member has learnt new keys."""
         for kind, value in event.keys:
             if kind == "session":
-                self.sessions.add(value)
+                self.sessions = _with(self.sessions, value)
             elif kind == "token8":
-                self.tokens.add(value)
+                self.tokens = _with(self.tokens, value)
             elif kind == "connection":
-                self.connections.add(value)
+                self.connections = _with(self.connections, value)
 
-    def _notice(self, event: Event, leg: str) -> None:
+    def _notice(self, event: Event, leg: Leg) -> None:
         if event.started_at < self.start:
             self.start = event.started_at
         if event.at > self.end:
@@ -117,23 +120,27 @@ class Fragment:
             leg = "browser"
         elif leg == "browser" and event.actor == "backend":
             leg = "oauth"
-        if event.agent is not None:
-            self.agents.setdefault(leg, event.agent or "-")
-        if event.address:
-            _renew(self.browser if leg == "browser" else self.backend, event.address)
-        if event.upstream and event.upstream != "-":
-            self.upstreams.setdefault(leg, event.upstream)
+        if event.agent is not None and leg not in self.agents:
+            self.agents[leg] = event.agent or "-"
+        address, upstream = event.address, event.upstream
+        if address:
+            known = self.browser if leg == "browser" else self.backend
+            if not known or known[-1] != address:
+                _renew(known, address)
+        if upstream and upstream != "-" and leg not in self.upstreams:
+            self.upstreams[leg] = upstream
         if event.client is not None:
             if event.redirect_host is not None:
                 self.redirect_client = self.redirect_client or event.client
             self.client = self.client or event.client
-            self.families.add(event.client)
-        if event.hint is not None:
-            self.families.add(event.hint)
+            if event.client not in self.families:
+                self.families = _with(self.families, event.client)
+        if event.hint is not None and event.hint not in self.families:
+            self.families = _with(self.families, event.hint)
         if event.keys:
             self.notice_keys(event)
-        if event.host:
-            self.hosts.add(event.host)
+        if event.host and event.host not in self.hosts:
+            self.hosts = _with(self.hosts, event.host)
 
     def merge(self, other: Fragment, link: Link) -> None:
         """Take the members of `other`. The link of its first member becomes `link`; the rest keep theirs."""
@@ -162,10 +169,13 @@ class Fragment:
         self.hosts |= other.hosts
 
 
+@lru_cache(maxsize=2048)
+def _with(values: frozenset[str], value: str) -> frozenset[str]:
+    return values | {value}
+
+
 def _renew(addresses: list[str], address: str) -> None:
     """Make `address` the newest one."""
-    if addresses and addresses[-1] == address:
-        return
     if address in addresses:
         addresses.remove(address)
     addresses.append(address)

@@ -6,6 +6,7 @@ Nothing here knows of times, addresses or scores.
 
 from __future__ import annotations
 
+from functools import lru_cache
 from typing import Literal
 
 from connwatch.model.event import Event, Stage
@@ -61,8 +62,11 @@ _SESSION = frozenset({Stage.SESSION, Stage.INITIALIZE, Stage.DISCOVER, Stage.LIS
 
 def kind_of(event: Event) -> str:
     """The kind of an event. An unknown status counts as a good one: only its log could say otherwise."""
-    status = event.status or 200
-    stage = event.stage
+    return _kind(event.stage, event.method, event.status or 200)
+
+
+@lru_cache(maxsize=2048)
+def _kind(stage: Stage, method: str, status: int) -> str:
     if stage is Stage.PREFLIGHT:
         return "preflight"
     if stage is Stage.OTHER:
@@ -71,7 +75,7 @@ def kind_of(event: Event) -> str:
         good = status < 400
         if stage is Stage.AUTHORIZATION:
             return "authorize+" if good else "authorize-"
-        if event.method in {"GET", "HEAD"}:
+        if method in {"GET", "HEAD"}:
             return "page" if good else "decision-"
         return "decision+" if good else "decision-"
     if status >= 500:

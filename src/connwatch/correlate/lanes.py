@@ -31,7 +31,7 @@ class Lanes:
         self._speakers: dict[Lane, dict[int, Fragment]] = {}
         self._tails: dict[tuple[str, str | None], dict[int, Fragment]] = {}
         self._place: dict[int, tuple[str, str | None]] = {}
-        self._lanes: dict[int, set[Lane]] = {}  # where a fragment is indexed: its events may show another speaker by now
+        self._lanes: dict[int, list[Lane]] = {}  # where a fragment is indexed: its events may show another speaker by now
 
     def __len__(self) -> int:
         return len(self.live)
@@ -40,14 +40,16 @@ class Lanes:
         """Index a fragment by its members."""
         key = id(fragment)
         self.live[key] = fragment
-        for lane in {lane_of(member.event): None for member in fragment.members}:
-            self._speaks(lane, fragment)
-        self._settle_tail(fragment)
+        self._lanes[key] = []
+        for member in fragment.members:
+            self._speaks(key, lane_of(member.event), fragment)
+        self._settle_tail(key, fragment)
 
-    def grew(self, fragment: Fragment, event: Event) -> None:
-        """An event was added at the end of a fragment that is open."""
-        self._speaks(lane_of(event), fragment)
-        self._settle_tail(fragment)
+    def grew(self, fragment: Fragment, lane: Lane) -> None:
+        """An event of this speaker was added to a fragment that is open, or has changed there."""
+        key = id(fragment)
+        self._speaks(key, lane, fragment)
+        self._settle_tail(key, fragment)
 
     def close(self, fragment: Fragment) -> None:
         """Forget a fragment."""
@@ -70,22 +72,29 @@ class Lanes:
         row = self._tails.get((kind, host))
         return islice(reversed(row.values()), _LATEST) if row else iter(())
 
-    def _speaks(self, lane: Lane, fragment: Fragment) -> None:
-        key = id(fragment)
-        self._speakers.setdefault(lane, {})[key] = fragment
-        self._lanes.setdefault(key, set()).add(lane)
+    def _speaks(self, key: int, lane: Lane, fragment: Fragment) -> None:
+        row = self._speakers.get(lane)
+        if row is None:
+            row = self._speakers[lane] = {}
+        elif key in row:
+            return
+        row[key] = fragment
+        self._lanes[key].append(lane)
 
-    def _settle_tail(self, fragment: Fragment) -> None:
-        key = id(fragment)
+    def _settle_tail(self, key: int, fragment: Fragment) -> None:
         tail = fragment.members[-1]
         place = (tail.kind, tail.event.host)
-        row = self._tails.setdefault(place, {})
-        if self._place.get(key) == place:
-            row.pop(key, None)
-        else:
-            self._leave(key)
-        row[key] = fragment
+        before = self._place.get(key)
+        if before is not None:
+            row = self._tails[before]
+            del row[key]
+            if not row and before != place:
+                del self._tails[before]
         self._place[key] = place
+        later = self._tails.get(place)
+        if later is None:
+            later = self._tails[place] = {}
+        later[key] = fragment
 
     def _leave(self, key: int) -> None:
         place = self._place.pop(key, None)

@@ -8,7 +8,7 @@ always so and the second only by chance; in a pool of addresses both are equally
 from __future__ import annotations
 
 from collections import OrderedDict
-from collections.abc import Callable
+from collections.abc import Callable, Container
 from dataclasses import dataclass, field
 
 from connwatch.correlate.lanes import Lane
@@ -32,17 +32,17 @@ class Stickiness:
     _last: OrderedDict[Lane, tuple[str, float]] = field(default_factory=OrderedDict)
     _agents: OrderedDict[str | None, Lane] = field(default_factory=OrderedDict)
 
-    def note(self, lane: Lane, kind: str, at: float, goes_on: Callable[[str, str], bool], *, first: bool) -> None:
-        """One step of a client at `at` (seconds); `goes_on` says whether a kind may follow another, `first` that it may begin an attempt."""
+    def note(self, lane: Lane, kind: str, at: float, goes_on: Callable[[str], Container[str]], *, first: bool) -> None:
+        """One step of a client at `at` (seconds); `goes_on` gives the kinds that may follow one, `first` says that this may begin an attempt."""
         last = None if first else self._last.get(lane)
         if last is not None:
             if at - last[1] <= _PAUSE:
-                self.own += goes_on(last[0], kind)
+                self.own += kind in goes_on(last[0])
                 self.own_all += 1.0
             other = self._agents.get(lane[2])
             there = self._last.get(other) if other is not None and other != lane else None
             if there is not None and at - there[1] <= _PAUSE:
-                self.control += goes_on(there[0], kind)
+                self.control += kind in goes_on(there[0])
                 self.control_all += 1.0
         self._last[lane] = (kind, at)
         self._agents[lane[2]] = lane

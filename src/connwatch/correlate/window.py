@@ -24,7 +24,7 @@ from connwatch.correlate.sticky import Stickiness
 from connwatch.correlate.tables import Tables
 from connwatch.model.event import Event, Link, Stage
 
-__all__ = ["LOOKAHEAD", "QUIET", "Window"]
+__all__ = ["LOOKAHEAD", "PATIENCE", "QUIET", "Window"]
 
 QUIET = 5.0  # seconds without an event after which everything that waits is decided
 PATIENCE = 60.0  # seconds that a fragment stays fresh at most
@@ -74,27 +74,31 @@ class Window:
     _habits: Habits | None = None
     _sticky: Stickiness = field(default_factory=Stickiness)
     _before: dict[str, list[str]] = field(default_factory=dict)
-    _natural: dict[tuple[str, str], bool] = field(default_factory=dict)
+    _natural: dict[str, frozenset[str]] = field(default_factory=dict)
 
     # events
 
     def add(self, event: Event) -> None:
         """Take an event; events come in order of time."""
-        kind = kind_of(event)
+        kind, lane = kind_of(event), lane_of(event)
+        begins = self.tables.log_begin(kind) > _FIRST_STEP
         if event.actor != "browser":
-            self._sticky.note(lane_of(event), kind, event.started_at, self._goes_on, first=self.tables.log_begin(kind) > _FIRST_STEP)
+            self._sticky.note(lane, kind, event.started_at, self._goes_on, first=begins)
         keys = list(self._ids.exact_keys(event)) if event.keys else []
-        home = self._by_key(keys) or self._by_page(event, kind) or self._by_speaker(event, kind)
+        home = self._by_key(keys) if keys else None
+        if home is None and kind == "page":
+            home = self._by_page(event, lane)
+        if home is None and not begins:
+            home = self._by_speaker(event, lane, kind)
         if home is None:
             home = Fragment.of(event)
             self.fresh[id(home)] = home
             self.lanes.open(home)
         else:
             home.add(event, "exact" if keys else "inferred")
-            home.keep_order()
-            self.lanes.grew(home, event)
+            self.lanes.grew(home, lane)
         if kind == "authorize+":
-            self._opened[lane_of(event)] = (event.at, home)
+            self._opened[lane] = (event.at, home)
             if len(self._opened) > _AT_THE_DOOR:
                 del self._opened[next(iter(self._opened))]
         for key in keys:
@@ -114,7 +118,7 @@ class Window:
             home = home.part_of
         self._home[event.serial] = home
         home.notice_keys(event)
-        self.lanes.grew(home, event)
+        self.lanes.grew(home, lane_of(event))
         for key in self._ids.exact_keys(event):
             home = self._own(key, home)
         self.changed[id(home)] = home
@@ -224,42 +228,36 @@ class Window:
                 return home
         return None
 
-    def _by_page(self, event: Event, kind: str) -> Fragment | None:
+    def _by_page(self, event: Event, lane: Lane) -> Fragment | None:
         """A consent page with a transaction of its own belongs to the authorization request that this browser made just before."""
-        if kind != "page" or event.stage is not Stage.CONSENT:
+        if event.stage is not Stage.CONSENT:
             return None
-        opened = self._opened.pop(lane_of(event), None)
+        opened = self._opened.pop(lane, None)
         if opened is None or event.started_at - opened[0] > _PAGE_AFTER or id(opened[1]) not in self.lanes.live:
             return None
         return opened[1]
 
-    def _by_speaker(self, event: Event, kind: str) -> Fragment | None:
-        if self.tables.log_begin(kind) > _FIRST_STEP:
+    def _by_speaker(self, event: Event, lane: Lane, kind: str) -> Fragment | None:
+        """The one open fragment of this speaker that a step of this kind goes on with, in a log whose clients keep their addresses."""
+        found: Fragment | None = None
+        for fragment in self.lanes.speaking(lane).values():
+            if event.started_at - fragment.end <= _ONE_SPEAKER and kind in self._goes_on(fragment.members[-1].kind):
+                if found is not None:
+                    return None
+                found = fragment
+        if found is None or (self._sticky.share() or 0.0) < _STICKY:
             return None
-        lane = lane_of(event)
-        fits = self._fitting(lane, kind, event.started_at)
-        if len(fits) != 1 or (self._sticky.share() or 0.0) < _STICKY:
-            return None
-        found = fits[0]
         if found.sessions and any(k == "session" and v not in found.sessions for k, v in event.keys):
             return None
         return found
 
-    def _fitting(self, lane: Lane, kind: str, at: float) -> list[Fragment]:
-        """The open fragments of a speaker that a step of this kind goes on with; two are enough to know that it is not clear."""
-        out = []
-        for fragment in self.lanes.speaking(lane).values():
-            if at - fragment.end <= _ONE_SPEAKER and self._goes_on(fragment.tail.kind, kind):
-                out.append(fragment)
-                if len(out) > 1:
-                    break
-        return out
-
-    def _goes_on(self, before: str, after: str) -> bool:
-        known = self._natural.get((before, after))
+    def _goes_on(self, before: str) -> frozenset[str]:
+        """The kinds that naturally follow one."""
+        known = self._natural.get(before)
         if known is None:
-            usual = self.tables.p_next(before, after) > self.tables.p_end(before) * 0.6
-            known = self._natural[before, after] = usual or class_of(after) in _GOES_ON.get(class_of(before), ())
+            least, classes = self.tables.p_end(before) * 0.6, _GOES_ON.get(class_of(before), ())
+            known = frozenset(after for after in KINDS if self.tables.p_next(before, after) > least or class_of(after) in classes)
+            self._natural[before] = known
         return known
 
     def _own(self, key: Key, fragment: Fragment) -> Fragment:

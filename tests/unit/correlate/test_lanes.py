@@ -36,7 +36,7 @@ def test_a_fragment_that_grows_is_found_by_what_it_did_last() -> None:
     lanes.open(one)
     for event in (step(Stage.SESSION, 2.0, address="192.0.2.9"), step(Stage.SESSION, 3.0)):
         one.add(event, "exact")
-        lanes.grew(one, event)
+        lanes.grew(one, lane_of(event))
     assert list(lanes.last_did("token+", HOST)) == []
     assert list(lanes.last_did("mcp+", HOST)) == [one]
     assert list(lanes.speaking((HOST, "192.0.2.9", HTTPX)).values()) == [one]
@@ -49,7 +49,7 @@ def test_doing_the_same_again_makes_it_the_latest() -> None:
     lanes.open(two)
     again = step(Stage.TOKEN, 3.0)
     one.add(again, "exact")
-    lanes.grew(one, again)
+    lanes.grew(one, lane_of(again))
     assert list(lanes.last_did("token+", HOST)) == [one, two]
 
 

@@ -11,11 +11,11 @@ from connwatch.correlate.lanes import Lane
 from connwatch.correlate.sticky import Stickiness
 
 FLOW = ("challenge", "resource+", "server+", "register+", "token+", "mcp+")
-NEXT = set(itertools.pairwise(FLOW))
+NEXT = dict(itertools.pairwise(FLOW))
 
 
-def goes_on(before: str, after: str) -> bool:
-    return (before, after) in NEXT
+def goes_on(before: str) -> tuple[str, ...]:
+    return (NEXT[before],) if before in NEXT else ()
 
 
 def lane(client: int) -> Lane:
