@@ -276,7 +276,9 @@ class Ledger:
     # judging
 
     def _judged(self, fragment: Fragment, now: float) -> Attempt:
+        """An attempt as it stands. Its steps are copies: links may prove weaker while it grows."""
         attempt = self._attempt(fragment)
+        attempt.steps = [Step(step.event, step.link) for step in attempt.steps]
         attempt.open = True
         judge(attempt, self.catalogue, now=max(now, fragment.end), deaf=self.deaf)
         return attempt
@@ -300,10 +302,9 @@ class Ledger:
         return due
 
     def _attempt(self, fragment: Fragment) -> Attempt:
-        members = fragment.members
-        if len(members) > _REMEMBERED:
-            members = [*members[: _REMEMBERED // 2], *members[-_REMEMBERED // 2 :]]
-        steps = [Step(member.event, member.link) for member in members]
+        steps: list[Step] = list(fragment.members)
+        if len(steps) > _REMEMBERED:
+            steps = [*steps[: _REMEMBERED // 2], *steps[-_REMEMBERED // 2 :]]
         return Attempt(_name(steps), steps)
 
     def _sweep_out(self, until: float) -> list[Change]:

@@ -42,17 +42,15 @@ class Busy:
             kind = fragment.head.kind
             if id(fragment) not in self.lanes.live or self.tables.log_begin(kind) > -2.0:
                 continue
-            scored = []
-            for rival in self._rivals(fragment, scorer):
-                weight = scorer.link(rival, fragment)
-                if weight > _WORTH:
-                    scored.append((weight, rival))
+            scored = [(weight, rival) for rival in self._rivals(fragment, scorer) if (weight := scorer.link(rival, fragment)) > _WORTH]
             if not scored:
                 continue
-            best = max(weight for weight, _ in scored)
-            close = [(rival.end, rival.start, rival) for weight, rival in scored if weight >= best - _NEARLY]
-            chosen = min(close, key=lambda row: row[:2])[2]
-            rivals = sum(1 for weight, _ in scored if weight >= best - _CLEAR)
+            if len(scored) == 1:
+                self.merge(scored[0][1], fragment, "inferred")
+                continue
+            best = max([weight for weight, _ in scored])
+            chosen = min([rival for weight, rival in scored if weight >= best - _NEARLY], key=_when)
+            rivals = sum([weight >= best - _CLEAR for weight, _ in scored])
             self.merge(chosen, fragment, "inferred" if rivals == 1 else "ambiguous")
 
     def _rivals(self, fragment: Fragment, scorer: Scorer) -> list[Fragment]:
@@ -62,18 +60,16 @@ class Busy:
         latest = fragment.start + 0.05
         found: list[Fragment] = []
         for other in self.lanes.speaking(lane_of(event)).values():
-            if other is not fragment and other.end <= latest and scorer.thinkable(other.tail.kind, kind):
+            if other.end <= latest and other is not fragment and scorer.thinkable(other.members[-1].kind, kind):
                 found.append(other)
                 if len(found) >= _CONSIDERED:
                     break
         if found:
             return found
         for before in self._before(kind):
-            for other in self.lanes.last_did(before, event.host):
-                if other is not fragment and other.end <= latest:
-                    found.append(other)
-                    if len(found) >= _CONSIDERED:
-                        return found
+            found += [other for other in self.lanes.last_did(before, event.host) if other.end <= latest and other is not fragment]
+            if len(found) >= _CONSIDERED:
+                return found[:_CONSIDERED]
         return found
 
     def _before(self, kind: str) -> list[str]:
@@ -83,3 +79,7 @@ class Busy:
             common = [(self.tables.p_next(k, kind) / self.tables.p_end(k), k) for k in KINDS]
             known = self.habits.common_before[kind] = [k for odds, k in sorted(common, reverse=True) if odds > 0.3]
         return known
+
+
+def _when(fragment: Fragment) -> tuple[float, float]:
+    return fragment.end, fragment.start

@@ -11,6 +11,7 @@ from dataclasses import dataclass, field
 from functools import lru_cache
 
 from connwatch.correlate.kinds import Leg, kind_of, leg_of
+from connwatch.model.attempt import Step
 from connwatch.model.event import Event, Link
 
 __all__ = ["Fragment", "Member"]
@@ -20,12 +21,10 @@ _NOTHING: frozenset[str] = frozenset()
 
 
 @dataclass(slots=True)
-class Member:
-    """An event inside a fragment: its kind, and how surely it is tied to the one before it."""
+class Member(Step):
+    """A step inside a fragment: its link says how surely it is tied to the one before it."""
 
-    event: Event
     kind: str
-    link: Link
 
 
 @dataclass(slots=True, eq=False)
@@ -96,7 +95,7 @@ class Fragment:
         kind = kind_of(event)
         members = self.members
         late = bool(members) and members[-1].event.started_at > event.started_at
-        members.append(Member(event, kind, link))
+        members.append(Member(event, link, kind))
         if late:
             members.sort(key=_place)
         self._notice(event, leg_of(kind))
@@ -144,12 +143,13 @@ class Fragment:
 
     def merge(self, other: Fragment, link: Link) -> None:
         """Take the members of `other`. The link of its first member becomes `link`; the rest keep theirs."""
-        mine = {id(m) for m in self.members}
         other.part_of = self
         first = other.members[0]
         first.link = weaker(first.link, link)
-        self.members.extend(m for m in other.members if id(m) not in mine)
-        self.members.sort(key=_place)
+        in_order = _place(self.members[-1]) <= _place(first)
+        self.members.extend(other.members)
+        if not in_order:
+            self.members.sort(key=_place)
         self.start = min(self.start, other.start)
         self.end = max(self.end, other.end)
         for leg, agent in other.agents.items():

@@ -51,6 +51,13 @@ class Lanes:
         self._speaks(key, lane, fragment)
         self._settle_tail(key, fragment)
 
+    def took_in(self, fragment: Fragment, other: Fragment) -> None:
+        """A fragment that is open was merged with another, which was closed before."""
+        key = id(fragment)
+        for member in other.members:
+            self._speaks(key, lane_of(member.event), fragment)
+        self._settle_tail(key, fragment)
+
     def close(self, fragment: Fragment) -> None:
         """Forget a fragment."""
         key = id(fragment)

@@ -6,6 +6,7 @@ order are not looked at here (see `score`). Pure.
 
 from __future__ import annotations
 
+from functools import lru_cache
 from math import log
 
 from connwatch.correlate.fragment import Fragment
@@ -29,14 +30,15 @@ _OTHER_HOST = -3.0
 
 def likeness(one: Fragment, two: Fragment, habits: Habits) -> float:
     """Nats for "these two are of one client"."""
-    return (
-        _agents(one, two, habits)
-        + _addresses(one, two, habits)
-        + _vendors(one, two)
-        + _places(one, two, habits)
-        + _bearers(one, two)
-        + _connections(one, two, habits)
-    )
+    total = _agents(one, two, habits) + _addresses(one, two, habits)
+    if one.families and two.families:
+        total += _vendors(one, two)
+    total += _places(one, two, habits)
+    if one.sessions or one.tokens:
+        total += _bearers(one, two)
+    if one.connections and two.connections:
+        total += _connections(one, two, habits)
+    return total
 
 
 def _agents(one: Fragment, two: Fragment, habits: Habits) -> float:
@@ -84,23 +86,36 @@ def _addresses(one: Fragment, two: Fragment, habits: Habits) -> float:
 
 def _compare(mine: list[str], theirs: list[str], pair: str, habits: Habits) -> float:
     here = mine[-1]
+    terms = habits.address_terms.get((pair, here))
+    if terms is None:
+        terms = habits.address_terms[pair, here] = _address_terms(here, pair, habits)
+    same, near, far = terms
+    if here in theirs or (len(mine) > 1 and any(a in mine for a in theirs)):
+        return same
+    network = network_of(here)
+    for address in theirs:
+        if network_of(address) == network:
+            return near
+    return far
+
+
+def _address_terms(here: str, pair: str, habits: Habits) -> tuple[float, float, float]:
+    """Nats for the same address again, another one of its network, and one of elsewhere."""
     share = habits.address_share.get(here, 0.05)
     p_same = habits.same_address[pair]
-    if here in theirs or (len(mine) > 1 and any(a in mine for a in theirs)):
-        return log(max(p_same, 0.02) / max(share, 0.005)) if share < 0.999 else 0.0
+    same = log(max(p_same, 0.02) / max(share, 0.005)) if share < 0.999 else 0.0
     different = log((1.0 - min(p_same, 0.98)) / (1.0 - min(share, 0.98)))
-    network = network_of(here)
-    near_share = habits.network_share.get(network, 0.1)
+    near_share = habits.network_share.get(network_of(here), 0.1)
     near = habits.same_network[pair]
-    if any(network_of(a) == network for a in theirs):
-        return different + log(max(near, 0.02) / max(near_share, 0.02)) * 0.5
-    return different + log((1.0 - min(near, 0.95)) / (1.0 - min(near_share, 0.95))) * 0.5
+    return (
+        same,
+        different + log(max(near, 0.02) / max(near_share, 0.02)) * 0.5,
+        different + log((1.0 - min(near, 0.95)) / (1.0 - min(near_share, 0.95))) * 0.5,
+    )
 
 
 def _vendors(one: Fragment, two: Fragment) -> float:
     """Whose clients the two are, as far as an agent or a redirect URI names it or a library hints at it."""
-    if not one.families or not two.families:
-        return 0.0
     if one.client is not None and one.client == two.client:
         return _VENDOR_AGREES if (one.redirect_client is None) != (two.redirect_client is None) else 0.0
     if not one.families.isdisjoint(two.families):
@@ -123,24 +138,27 @@ def _bearers(one: Fragment, two: Fragment) -> float:
 
 def _connections(one: Fragment, two: Fragment, habits: Habits) -> float:
     """One connection of one client; a backend that pools its users over a few connections shows by their share of the log."""
-    if one.connections.isdisjoint(two.connections):
+    shared = one.connections & two.connections
+    if not shared:
         return 0.0
-    share = min(habits.connection_share.get(c, 0.1) for c in one.connections & two.connections)
+    share = min(habits.connection_share.get(c, 0.1) for c in shared)
     return min(LIMIT, log(max(_SAME_CONNECTION / max(share, 0.005), 1.0)))
 
 
 def _places(one: Fragment, two: Fragment, habits: Habits) -> float:
     total = 0.0
-    if one.hosts and two.hosts and not one.hosts & two.hosts:
+    if one.hosts is not two.hosts and one.hosts and two.hosts and one.hosts.isdisjoint(two.hosts):
         total += _OTHER_HOST
-    for leg in ("mcp", "oauth", "browser"):
-        mine, theirs = one.upstreams.get(leg), two.upstreams.get(leg)
-        if mine is not None and theirs is not None:
-            total += _ratio(mine == theirs, habits.same_upstream, habits.upstream_share.get(mine, 0.1))
-            break
-    return max(-LIMIT, min(total, LIMIT))
+    if one.upstreams and two.upstreams:
+        for leg in ("mcp", "oauth", "browser"):
+            mine, theirs = one.upstreams.get(leg), two.upstreams.get(leg)
+            if mine is not None and theirs is not None:
+                total += _ratio(mine == theirs, habits.same_upstream, habits.upstream_share.get(mine, 0.1))
+                break
+    return -LIMIT if total < -LIMIT else min(total, LIMIT)
 
 
+@lru_cache(maxsize=4096)
 def _ratio(same: bool, p_same: float, share: float) -> float:
     """log ratio of "linked" to "unrelated" for a feature that is equal or not; 0 where everybody shares it."""
     share = min(max(share, 0.005), 1.0)

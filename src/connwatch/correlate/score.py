@@ -85,10 +85,11 @@ class Scorer:
         gap = two.start - one.end
         if gap < -_STREAM_SLACK:
             return IMPOSSIBLE
-        score = self._step(one.before_tail, one.tail, two.head, gap)
+        members = one.members
+        score = self._step(members[-2].kind if len(members) > 1 else "", members[-1], two.members[0], gap)
         if score < -12.0:
             return IMPOSSIBLE
-        return score + self.likeness(one, two)
+        return score + likeness(one, two, self.habits)
 
     def thinkable(self, before: str, after: str) -> bool:
         """Whether a pair of kinds may be linked at all, whoever made the requests: a quick look before the slow one."""

@@ -273,9 +273,8 @@ class Window:
         if first is second or id(first) not in self.lanes.live or id(second) not in self.lanes.live:
             return
         self.lanes.close(second)
-        self.lanes.close(first)
         first.merge(second, link)
-        self.lanes.open(first)
+        self.lanes.took_in(first, second)
         for member in second.members:
             for key in member.event.keys:
                 if self._owner.get(key) is second:

@@ -20,6 +20,8 @@ from connwatch.rules.clients import resolve_family
 
 __all__ = ["deadline", "judge", "view_of"]
 
+_MCP = frozenset({Stage.CHALLENGE, Stage.SESSION, Stage.INITIALIZE, Stage.DISCOVER})
+
 
 def judge(attempt: Attempt, catalogue: Catalogue, *, now: float | None, deaf: frozenset[str] = frozenset(), late_ok: bool = True) -> float | None:
     """Fill in everything of `attempt` that follows from its steps, which are ordered by start time. Returns its deadline at `now`.
@@ -79,7 +81,7 @@ def _server(attempt: Attempt) -> str:
     for step in attempt.steps:
         event = step.event
         if event.host:
-            if event.stage in (Stage.CHALLENGE, Stage.SESSION, Stage.INITIALIZE, Stage.DISCOVER):
+            if event.stage in _MCP:
                 return event.host
             hosts[event.host] = hosts.get(event.host, 0) + (2 if event.stage is Stage.RESOURCE_METADATA else 1)
     return max(hosts, key=lambda host: hosts[host]) if hosts else ""

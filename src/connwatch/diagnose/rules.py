@@ -89,8 +89,10 @@ def diagnose(view: View, index: Index) -> list[Diagnosis]:
     found: list[Diagnosis] = []
     factor = (_DOUBT if view.attempt.group else 1.0) * (_AMBIGUOUS if view.ambiguous else 1.0)
     for rule, cases in index.possible(view):
-        best = next((case for case in cases if case.holds(view)), None)
-        if best is None:
+        for best in cases:
+            if best.holds(view):
+                break
+        else:
             continue
         summary = fill(best.summary or rule.summary, view)
         if factor < 1.0:

@@ -6,10 +6,11 @@ That a stage is missing is only worth saying with the reason why it may be: anot
 from __future__ import annotations
 
 from collections.abc import Collection
+from functools import lru_cache
 from typing import Final
 
 from connwatch.diagnose.fold import Fold, Tally
-from connwatch.model.attempt import StageState
+from connwatch.model.attempt import StageState, Visibility
 from connwatch.model.event import OBSERVED_STAGES, Event, Stage
 
 __all__ = ["stage_states"]
@@ -21,7 +22,9 @@ _ELSEWHERE: Final = frozenset({Stage.SERVER_METADATA, Stage.REGISTRATION, Stage.
 def stage_states(state: Fold, deaf: Collection[str]) -> list[StageState]:
     """One state for each of the eight stages of an attempt, in their order."""
     seen = [state.challenge, *map(state.tallies.get, _PLACES), state.session]
-    furthest = max((place for place, tally in enumerate(seen) if tally is not None), default=-1)
+    furthest = len(seen) - 1
+    while furthest >= 0 and seen[furthest] is None:
+        furthest -= 1
     elsewhere = state.served > 0 and state.granted is None and (state.challenges > 0 or "resource_metadata" in state.tallies)
     states: list[StageState] = []
     before: Tally | None = None
@@ -31,12 +34,18 @@ def stage_states(state: Fold, deaf: Collection[str]) -> list[StageState]:
             states.append(StageState(stage, "seen", tally.last.at, tally.last.status, _since(before, tally.first)))
             before = tally
         elif elsewhere and stage in _ELSEWHERE:
-            states.append(StageState(stage, "not_observable", reason="answered on another host, or by a grant of an earlier attempt"))
+            states.append(_absent(stage, "not_observable", "answered on another host, or by a grant of an earlier attempt"))
         elif deaf and place > furthest:
-            states.append(StageState(stage, "not_observable", reason=f"no lines from {', '.join(sorted(deaf))} at present"))
+            states.append(_absent(stage, "not_observable", f"no lines from {', '.join(sorted(deaf))} at present"))
         else:
-            states.append(StageState(stage, "not_seen", reason=_why(stage, place > furthest, state)))
+            states.append(_absent(stage, "not_seen", _why(stage, place > furthest, state)))
     return states
+
+
+@lru_cache(maxsize=256)
+def _absent(stage: Stage, state: Visibility, reason: str) -> StageState:
+    """One object for all attempts that lack a stage for the same reason: most attempts lack several."""
+    return StageState(stage, state, reason=reason)
 
 
 def _since(before: Tally | None, first: Event) -> float | None:

@@ -25,7 +25,11 @@ class View:
     def ambiguous(self) -> bool:
         """Whether the decisive line may belong to another attempt."""
         event = self.verdict.event
-        return event is not None and any(step.link == "ambiguous" and step.event is event for step in self.attempt.steps)
+        if event is not None:
+            for step in self.attempt.steps:
+                if step.event is event:
+                    return step.link == "ambiguous"
+        return False
 
     def doubt(self) -> str:
         """Why the confidence was lowered, in one sentence."""

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import ipaddress
 import re
-from collections import Counter
 from collections.abc import Iterable, Mapping
 from urllib.parse import urlsplit
 
@@ -106,17 +105,20 @@ def resolve_family(events: Iterable[Event]) -> str:
     any of them every hint. Where only hints exist the strongest is taken: a library default is all that a hosted backend shows before it
     has a token. "other" when nothing speaks.
     """
-    votes: Counter[tuple[int, str]] = Counter()
+    votes: dict[tuple[str, str], int] = {}
     for event in events:
         if event.client:
-            votes[_STRENGTH.get(event.facts.get("client_by", "agent"), 0), event.client] += 1
+            ground = event.facts.get("client_by", "agent"), event.client
+            votes[ground] = votes.get(ground, 0) + 1
         if event.hint:
-            votes[_STRENGTH.get(event.facts.get("hint_by", "library"), 0), event.hint] += 1
-    if not votes:
-        return "other"
-    best = max(strength for strength, _ in votes)
-    level = [(family, count) for (strength, family), count in votes.items() if strength == best]
-    return max(level, key=lambda item: item[1])[0]
+            ground = event.facts.get("hint_by", "library"), event.hint
+            votes[ground] = votes.get(ground, 0) + 1
+    family, most = "other", (-1, 0)
+    for (by, named), count in votes.items():
+        weight = _STRENGTH.get(by, 0), count
+        if weight > most:
+            family, most = named, weight
+    return family
 
 
 def redirect_host(redirect: str | None) -> str | None:

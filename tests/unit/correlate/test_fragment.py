@@ -81,14 +81,6 @@ def test_a_merge_keeps_both_sides_and_is_as_sure_as_its_link() -> None:
     assert (first.start, first.end) == (1.0, 3.0)
 
 
-def test_an_event_of_both_sides_is_taken_once() -> None:
-    one, two = fragment(*flow(0.0)), fragment(*flow(20.0))
-    two.members.append(one.tail)
-    one.merge(two, "inferred")
-    assert len(one.members) == 16
-    assert two.part_of is one
-
-
 def test_the_weaker_of_two_links() -> None:
     assert weaker("exact", "inferred") == weaker("inferred", "exact") == "inferred"
     assert weaker("ambiguous", "exact") == "ambiguous"
