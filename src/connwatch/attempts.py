@@ -53,10 +53,10 @@ class Ledger:
     live: bool = False
     deaf: frozenset[str] = frozenset()
     evicted: int = 0
+    soonest: float = float("-inf")
     _window: Window = field(init=False)
     _sweeps: Sweeps = field(default_factory=Sweeps)
     _untold: dict[int, Fragment] = field(default_factory=dict)  # grew since it was last told; only while somebody watches
-    _soonest: float = float("-inf")  # nothing is due before this
     _told: dict[int, _Told] = field(default_factory=dict)
     _watch: dict[int, int] = field(default_factory=dict)  # fragment -> the second at which it is looked at again
     _withdrawn: list[Attempt] = field(default_factory=list)  # told of, and part of another by now
@@ -74,7 +74,7 @@ class Ledger:
         changes: list[Change] = []
         window = self._window
         for at, event in events:
-            if self._soonest < at:
+            if self.soonest < at:
                 changes += self._pass(at, before=True)
             if event.noise:
                 self._sweeps.add(event, at)
@@ -83,7 +83,7 @@ class Ledger:
                     changes += self._settle(at, window.newest - LOOKAHEAD)
                 window.add(event)
             self._hurry(event)
-        if self._soonest < now:
+        if self.soonest < now:
             changes += self._pass(now, before=True)
         return changes
 
@@ -94,8 +94,8 @@ class Ledger:
             due = event.at  # who began so long ago has waited enough
         if self._window.gone:
             due = min(due, self._window.due() or due)
-        if due < self._soonest:
-            self._soonest = due
+        if due < self.soonest:
+            self.soonest = due
 
     def advance(self, now: float) -> list[Change]:
         """Decide and close what is due by `now`."""
@@ -147,7 +147,7 @@ class Ledger:
             else:
                 self._sweeps.rest(due)
                 changes += self._sweep_out(due - OVER)
-        self._soonest = due
+        self.soonest = due
         return changes
 
     def open_attempts(self, now: float) -> list[Attempt]:
@@ -208,8 +208,8 @@ class Ledger:
         if row is None:
             row = self._agenda[second] = []
             heapq.heappush(self._seconds, second)
-            if second < self._soonest:
-                self._soonest = second
+            if second < self.soonest:
+                self.soonest = second
         row.append(key)
 
     def _look_at(self, key: int, now: float) -> list[Change]:

@@ -145,7 +145,9 @@ class Engine:
     def finish(self) -> list[Change]:
         """End of the input: run the clock on until no deadline is open."""
         changes = self._run(float("inf"))
-        changes += self._count(self._ledger.take(self._counted(self._joiner.flush())))
+        left = self._joiner.flush()
+        self._events += len(left)
+        changes += self._count(self._ledger.take(left))
         changes += self._count(self._ledger.finish())
         return changes
 
@@ -180,40 +182,41 @@ class Engine:
     # inside
 
     def _take(self, one: _Source, records: Iterable[Record], seen_at: float | None) -> None:
-        server = self.options.servers.get(one.name)
+        server, index, put = self.options.servers.get(one.name), one.index, self._order.put
         for record in records:
-            if isinstance(record, Unparsed | Chatter):
-                if isinstance(record, Chatter) and record.at is not None and (one.newest is None or record.at > one.newest):
-                    one.newest = record.at
+            if isinstance(record, Unparsed):
                 continue
             at = record.at
-            if at is None:
-                at = seen_at
-            elif one.newest is None or at > one.newest:
+            if at is not None and (one.newest is None or at > one.newest):
                 one.newest = at
+            if isinstance(record, Chatter):
+                continue
             if isinstance(record, Request) and record.host is None and server is not None:
                 record.host = server
             if at is None:
-                self._joiner.expect(one.index, record)
-                continue
-            coarse = record.coarse if isinstance(record, Request | Trouble) else False
-            self._order.put(at + _behind(record), one.index, record.line, record, coarse=coarse)
+                at = seen_at
+                if at is None:
+                    self._joiner.expect(index, record)
+                    continue
+            put(at + _behind(record), index, record.line, record, coarse=not isinstance(record, Detail) and record.coarse)
 
     def _run(self, until: float) -> list[Change]:
         until = self._order.reach(until)
         changes = self._changes = []
+        joiner, ledger = self._joiner, self._ledger
         for row in self._order.take(until):
             record = row.item
-            changes += self._ledger.take(self._counted(self._joiner.release(row.at)), row.at)
-            self._joiner.push(row.at - _behind(record), row.source, record)
-        changes += self._ledger.take(self._counted(self._joiner.release(until)))
+            events = joiner.release(row.at)
+            if events or ledger.soonest < row.at:
+                self._events += len(events)
+                changes += ledger.take(events, row.at)
+            joiner.push(row.at - _behind(record), row.source, record)
+        events = joiner.release(until)
+        self._events += len(events)
+        changes += ledger.take(events)
         if until != float("inf"):
             changes += self._ledger.advance(until)
         return self._count(changes)
-
-    def _counted(self, events: list[tuple[float, Event]]) -> list[tuple[float, Event]]:
-        self._events += len(events)
-        return events
 
     def _classify(self, request: Request, at: float) -> Event | None:
         request.at = at

@@ -41,16 +41,16 @@ _Target = tuple[str, str, tuple[tuple[str, str], ...]]
 
 @dataclass(slots=True)
 class Exchange:
-    """One HTTP request, as far as the logs have told it. `event` is set once it was handed on."""
+    """One HTTP request, as far as the logs have told it. `event` is set once it was handed on, and shares the evidence from then on."""
 
     at: float
     source: int
     request: Request
     line: int  # in the log that told of it first
     evidence: list[Evidence]
-    keys: list[tuple[str, str]] = field(default_factory=list)
-    facts: dict[str, str] = field(default_factory=dict)
-    due: float = 0.0  # when it goes on: with its proxy's line, or when that is not waited for any longer
+    keys: list[tuple[str, str]]
+    facts: dict[str, str]
+    due: float  # when it goes on: with its proxy's line, or when that is not waited for any longer
     event: Event | None = None
 
 
@@ -125,7 +125,7 @@ class Joiner:
     # requests
 
     def _begin(self, at: float, source: int, request: Request, *, timeless: bool = False) -> Exchange:
-        exchange = Exchange(at, source, request, request.line, [Evidence(request.source, request.line, request.end_line)], due=at + HOLD)
+        exchange = Exchange(at, source, request, request.line, [Evidence(request.source, request.line, request.end_line)], [], {}, at + HOLD)
         self._remember(source, request.line, exchange)
         self._latest[source] = exchange
         if not timeless:
@@ -139,8 +139,7 @@ class Joiner:
     def _end(self, at: float, source: int, request: Request) -> None:
         partner = self._partner(at, request) if self._two_logs else None
         if partner is None:
-            place = Evidence(request.source, request.line, request.end_line)
-            exchange = Exchange(at, source, request, request.line, [place], due=at + SLACK)
+            exchange = Exchange(at, source, request, request.line, [Evidence(request.source, request.line, request.end_line)], [], {}, at + SLACK)
             self._waiting.append(exchange)
         else:
             exchange = partner
@@ -220,7 +219,6 @@ class Joiner:
             event = exchange.event
             event.keys.extend(key for key in detail.keys if key not in event.keys)
             event.facts.update(detail.facts)
-            event.evidence.append(exchange.evidence[-1])
             self.changed(event)
 
     def _trouble(self, at: float, trouble: Trouble) -> None:
@@ -250,7 +248,6 @@ class Joiner:
         exchange.evidence.append(Evidence(trouble.source, trouble.line, trouble.end_line))
         if exchange.event is not None:
             exchange.event.facts["cause"] = trouble.cause
-            exchange.event.evidence.append(exchange.evidence[-1])
             self.changed(exchange.event)
 
     def _grow(self, exchange: Exchange, at: float, started: float) -> None:
@@ -265,7 +262,6 @@ class Joiner:
         event.at, event.started_at = at, started
         event.keys = [*fresh.keys, *(key for key in keys if key not in fresh.keys)]
         event.facts = {**facts, **fresh.facts}
-        event.evidence = list(exchange.evidence)
         self.changed(event)
 
     # helpers
@@ -274,9 +270,11 @@ class Joiner:
         event = self.classify(exchange.request, exchange.at)
         if event is None:
             return None
-        event.keys.extend(key for key in exchange.keys if key not in event.keys)
-        event.facts.update(exchange.facts)
-        event.evidence = list(exchange.evidence)
+        if exchange.keys:
+            event.keys.extend(key for key in exchange.keys if key not in event.keys)
+        if exchange.facts:
+            event.facts.update(exchange.facts)
+        event.evidence = exchange.evidence
         event.serial = (exchange.source, exchange.line)
         return event
 

@@ -9,12 +9,15 @@ from __future__ import annotations
 from bisect import bisect_right
 from dataclasses import dataclass, field
 from math import floor, isfinite
+from operator import attrgetter, itemgetter
 from typing import Generic, TypeVar
 
 __all__ = ["Ordered", "Reorder"]
 
 T = TypeVar("T")
 
+_PLACE, _WHEN = itemgetter(0, 1, 2), itemgetter(0)
+_PLACE_OF = attrgetter("at", "source", "line")
 _END_OF_SECOND = 0.999_999  # a coarse stamp may mean any instant of its second: it is due when the second is over
 
 
@@ -54,8 +57,8 @@ class Reorder(Generic[T]):
         if not self._due:
             return []
         until = self.reach(until)
-        self._due.sort(key=_place)
-        cut = bisect_right(self._due, until, key=_when)
+        self._due.sort(key=_PLACE)
+        cut = bisect_right(self._due, until, key=_WHEN)
         ready, self._due = self._due[:cut], self._due[cut:]
         if not self._coarse:
             return [Ordered(at, source, line, item) for at, source, line, _, item in ready]
@@ -74,13 +77,5 @@ class Reorder(Generic[T]):
             start = floor(at)
             for index, row in enumerate(rows):
                 row.at = start + (index + 0.5) / len(rows)
-        out.sort(key=lambda row: (row.at, row.source, row.line))
+        out.sort(key=_PLACE_OF)
         return out
-
-
-def _place(row: tuple[float, int, int, bool, object]) -> tuple[float, int, int]:
-    return row[:3]
-
-
-def _when(row: tuple[float, int, int, bool, object]) -> float:
-    return row[0]
