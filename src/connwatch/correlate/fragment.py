@@ -45,6 +45,7 @@ class Fragment:
     redirect_client: str | None = None  # family named by the redirect URI alone
     families: frozenset[str] = _NOTHING  # named by an agent or a redirect, or hinted at by a library's agent
     sessions: frozenset[str] = _NOTHING
+    requested: frozenset[str] = _NOTHING  # state and code_challenge of its authorization requests
     tokens: frozenset[str] = _NOTHING  # prefixes of bearer tokens: they tell users apart, not attempts
     connections: frozenset[str] = _NOTHING  # nginx's $connection, as digests
     hosts: frozenset[str] = _NOTHING
@@ -105,6 +106,8 @@ class Fragment:
         for kind, value in event.keys:
             if kind == "session":
                 self.sessions = _with(self.sessions, value)
+            elif kind == "state" or kind == "challenge":
+                self.requested = _with(self.requested, value)
             elif kind == "token8":
                 self.tokens = _with(self.tokens, value)
             elif kind == "connection":
@@ -164,6 +167,7 @@ class Fragment:
         self.redirect_client = self.redirect_client or other.redirect_client
         self.families |= other.families
         self.sessions |= other.sessions
+        self.requested |= other.requested
         self.tokens |= other.tokens
         self.connections |= other.connections
         self.hosts |= other.hosts

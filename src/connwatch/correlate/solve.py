@@ -69,12 +69,14 @@ def settle_by_counting(web: Web) -> None:
     edges = web.edges()
     matching = _uncross(best_matching(edges), edges, fragments)
     for fragment in fragments:
-        fragment.guess = fragment.guessed_by = None
+        later = fragment.guess
+        if later is not None and id(later) not in web.begun:
+            fragment.guess = later.guessed_by = None
     somebody: dict[int, float] = {}
     for (left, _), p in posteriors(edges).items():
         somebody[left] = somebody.get(left, 0.0) + p
     for left, right in matching.items():
-        if somebody.get(left, 0.0) >= _COUNTED:
+        if fragments[left].guess is None and somebody.get(left, 0.0) >= _COUNTED:
             fragments[left].guess = fragments[right]
             fragments[right].guessed_by = fragments[left]
 
@@ -87,7 +89,7 @@ class Web:
 
     def __init__(self, fragments: list[Fragment], scorer: Scorer, begun: Collection[int] = frozenset()) -> None:
         self.fragments = fragments
-        self._begun = begun
+        self.begun = begun
         self.scorer = scorer
         self.grown = False
         self._before: dict[int, dict[int, float]] = {}  # fragment -> what it could continue -> nats
@@ -172,16 +174,21 @@ class Web:
     def _row(self, later: Fragment, lefts: dict[str, list[Fragment]]) -> dict[int, float]:
         """What `later` could continue, of `lefts`."""
         row: dict[int, float] = {}
-        if id(later) in self._begun:
+        if id(later) in self.begun:
             return row
         start = later.start
-        after = later.members[0].kind
+        head = later.members[0]
         for before, group in lefts.items():
-            if not self.scorer.thinkable(before, after):
+            if not self.scorer.thinkable(before, head.kind):
                 continue
             for earlier in group:
-                if earlier.start > start or start - earlier.end > _HORIZON or (earlier.start == start and earlier.place >= later.place):
-                    continue  # of two that began at once only one can be the first, else they would lead each other
+                if earlier.start > start or start - earlier.end > _HORIZON:
+                    continue
+                # Of one instant the log's own order is all there is; without it two could lead each other, or one itself.
+                if earlier.start == start and earlier.members[0].event.serial >= head.event.serial:
+                    continue
+                if earlier.end == start and earlier.members[-1].event.serial > head.event.serial:
+                    continue
                 weight = self.scorer.link(earlier, later)
                 if weight > 0.0:
                     weight += self.scorer.unfinished(earlier)
