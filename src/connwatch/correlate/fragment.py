@@ -49,6 +49,7 @@ class Fragment:
     tokens: frozenset[str] = _NOTHING  # prefixes of bearer tokens: they tell users apart, not attempts
     connections: frozenset[str] = _NOTHING  # nginx's $connection, as digests
     hosts: frozenset[str] = _NOTHING
+    accepted: bool = False  # a notification was: of most clients the one that ends the handshake
     guess: Fragment | None = None  # what continues this, where something does but which of several cannot be told
     guessed_by: Fragment | None = None  # the other direction
     part_of: Fragment | None = None  # what it was merged into
@@ -99,6 +100,8 @@ class Fragment:
         members.append(Member(event, link, kind))
         if late:
             members.sort(key=_place)
+        if kind == "accepted":
+            self.accepted = True
         self._notice(event, leg_of(kind))
 
     def notice_keys(self, event: Event) -> None:
@@ -166,6 +169,7 @@ class Fragment:
         self.client = self.client or other.client
         self.redirect_client = self.redirect_client or other.redirect_client
         self.families |= other.families
+        self.accepted = self.accepted or other.accepted
         self.sessions |= other.sessions
         self.requested |= other.requested
         self.tokens |= other.tokens

@@ -23,7 +23,8 @@ _VENDOR_DIFFERS = -2.5  # agents that name or hint at different vendors
 _SAME_AGENT = 0.985  # P(the same agent | two steps of one leg)
 _SAME_PROGRAM = 0.9  # the same where both agents belong to one family, which may use several programs
 _OTHER_SESSION = -3.0
-_OTHER_REQUEST = -4.0  # authorization requests of one client repeat its state and code_challenge; a user who starts anew is rare
+_OTHER_REQUEST = -6.0  # authorization requests of one client repeat its state and code_challenge; a user who starts anew is rare
+_OTHER_HANDSHAKE = -2.0  # most sessions are told once that the client is ready (202), and most attempts have one session
 _OTHER_TOKEN = -6.0
 _SAME_TOKEN = 0.5
 _OTHER_HOST = -3.0
@@ -39,6 +40,8 @@ def likeness(one: Fragment, two: Fragment, habits: Habits) -> float:
         total += _bearers(one, two)
     if one.requested and two.requested and one.requested.isdisjoint(two.requested):
         total += _OTHER_REQUEST
+    if one.accepted and two.accepted:
+        total += _OTHER_HANDSHAKE
     if one.connections and two.connections:
         total += _connections(one, two, habits)
     return total

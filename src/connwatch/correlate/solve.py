@@ -66,17 +66,17 @@ def settle_by_counting(web: Web) -> None:
     counts just so. Its links are not believed (nothing is merged); they only tell what became of the group.
     """
     fragments = web.fragments
-    edges = web.edges()
-    matching = _uncross(best_matching(edges), edges, fragments)
     for fragment in fragments:
         later = fragment.guess
         if later is not None and id(later) not in web.begun:
             fragment.guess = later.guessed_by = None
+    edges = web.edges({id(fragment) for fragment in fragments if fragment.guess is not None})
+    matching = _uncross(best_matching(edges), edges, fragments)
     somebody: dict[int, float] = {}
     for (left, _), p in posteriors(edges).items():
         somebody[left] = somebody.get(left, 0.0) + p
     for left, right in matching.items():
-        if fragments[left].guess is None and somebody.get(left, 0.0) >= _COUNTED:
+        if somebody.get(left, 0.0) >= _COUNTED:
             fragments[left].guess = fragments[right]
             fragments[right].guessed_by = fragments[left]
 
@@ -103,12 +103,14 @@ class Web:
         for later in self.fragments:
             self._before[id(later)] = self._row(later, lefts)
 
-    def edges(self) -> Edges:
-        """The links as a bipartite graph over positions in `fragments`."""
-        place = {id(fragment): index for index, fragment in enumerate(self.fragments)}
+    def edges(self, spoken_for: Collection[int] = frozenset()) -> Edges:
+        """The links as a bipartite graph over positions in `fragments`, without those from fragments that are `spoken_for` (by `id`)."""
+        place = {id(fragment): index for index, fragment in enumerate(self.fragments) if id(fragment) not in spoken_for}
         edges: Edges = {}
         for right, later in enumerate(self.fragments):
             row = self._before[id(later)]
+            if spoken_for:
+                row = {left: weight for left, weight in row.items() if left not in spoken_for}
             if not row:
                 continue
             least = max(row.values()) - _FAR
