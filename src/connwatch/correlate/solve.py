@@ -31,7 +31,7 @@ _UNCROSS_COST = 4.0  # nats that un-crossing two equal-kind links may cost
 _HORIZON = 1800.0  # seconds: nothing is continued after this
 _FAR = 7.0  # nats behind the best predecessor at which another one no longer counts
 _MAX_CANDIDATES = 16  # predecessors considered for a fragment, the most believable ones
-_INFERRED = 0.85  # links surer than this are "inferred", others "ambiguous"
+_INFERRED = 0.85  # links surer than this that have no rival are "inferred", others "ambiguous"
 
 
 def solve(
@@ -55,21 +55,22 @@ def solve(
                 habits.relearn(web.fragments, tables, len(web.fragments))
                 web.score()
     fragments = gather(web.fragments, web.scorer, begun)
-    settle_by_counting(Web(fragments, web.scorer, begun))
+    settle_by_counting(fragments, web.scorer, begun)
     return fragments, habits
 
 
-def settle_by_counting(web: Web) -> None:
+def settle_by_counting(fragments: list[Fragment], scorer: Scorer, begun: Collection[int] = frozenset()) -> None:
     """Where several could be continued by several, say that they are, without saying which by which.
 
     As many tokens as authorizations mean that every authorization got one; one fewer means that one of them did not. The best matching
-    counts just so. Its links are not believed (nothing is merged); they only tell what became of the group.
+    counts just so. Its links are not believed (nothing is merged); they only tell what became of the group. Of those in `begun` (by `id`)
+    what was counted before stays, and whoever was left over is counted now.
     """
-    fragments = web.fragments
     for fragment in fragments:
         later = fragment.guess
-        if later is not None and id(later) not in web.begun:
+        if later is not None and id(later) not in begun:
             fragment.guess = later.guessed_by = None
+    web = Web(fragments, scorer, {id(fragment) for fragment in fragments if id(fragment) in begun and fragment.guessed_by is not None})
     edges = web.edges({id(fragment) for fragment in fragments if fragment.guess is not None})
     matching = _uncross(best_matching(edges), edges, fragments)
     somebody: dict[int, float] = {}
@@ -136,12 +137,12 @@ class Web:
         for left, right in sorted(matching.items()):
             p = probability[left, right]
             if p >= threshold and (pauses or (left, right) not in slow):
-                taken[left] = (right, p)
+                taken[left] = (right, p >= _INFERRED and (left, right) not in rivals)
         if taken:
             self._merge(taken)
         return bool(taken)
 
-    def _merge(self, taken: dict[int, tuple[int, float]]) -> None:
+    def _merge(self, taken: dict[int, tuple[int, bool]]) -> None:
         fragments = self.fragments
         led = {right for right, _ in taken.values()}
         grown: list[Fragment] = []
@@ -150,8 +151,8 @@ class Web:
                 continue
             here = index
             while here in taken:
-                here, p = taken[here]
-                strength: Link = "inferred" if p >= _INFERRED else "ambiguous"
+                here, sure = taken[here]
+                strength: Link = "inferred" if sure else "ambiguous"
                 fragment.merge(fragments[here], strength)
             grown.append(fragment)
         gone = {id(fragments[index]) for index in led}
