@@ -17,7 +17,7 @@ from connwatch.correlate.fragment import Fragment
 from connwatch.correlate.sweep import OVER, Sweeps
 from connwatch.correlate.tables import Tables
 from connwatch.correlate.window import LOOKAHEAD, PATIENCE, QUIET, Window
-from connwatch.diagnose.judge import judge
+from connwatch.diagnose.judge import judge, place_in_time
 from connwatch.model.attempt import Attempt, Step
 from connwatch.model.change import Change, Closed, Evicted, Opened, Reached, Updated, Withdrawn
 from connwatch.model.event import Event
@@ -289,6 +289,7 @@ class Ledger:
         Gives the next instant at which silence alone would change the verdict.
         """
         whole = fragment.whole()
+        attempt.counted = next((piece.counted for piece in whole if piece.counted), "")
         if len(whole) == 1:
             return judge(attempt, self.catalogue, now=now, deaf=self.deaf)
         own = attempt.steps
@@ -297,8 +298,7 @@ class Ledger:
         attempt.group = f"group-{_name(attempt.steps)}"
         due = judge(attempt, self.catalogue, now=now, deaf=self.deaf)
         attempt.steps = own
-        attempt.started_at = min(step.event.started_at for step in own)
-        attempt.ended_at = max(step.event.at for step in own)
+        place_in_time(attempt)
         return due
 
     def _attempt(self, fragment: Fragment) -> Attempt:

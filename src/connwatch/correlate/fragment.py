@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 from functools import lru_cache
+from typing import Literal
 
 from connwatch.correlate.kinds import Leg, kind_of, leg_of
 from connwatch.model.attempt import Step
@@ -50,6 +51,7 @@ class Fragment:
     connections: frozenset[str] = _NOTHING  # nginx's $connection, as digests
     hosts: frozenset[str] = _NOTHING
     accepted: bool = False  # a notification was: of most clients the one that ends the handshake
+    counted: Literal["", "used", "unused"] = ""  # what counting says of its token, where its own lines cannot
     guess: Fragment | None = None  # what continues this, where something does but which of several cannot be told
     guessed_by: Fragment | None = None  # the other direction
     part_of: Fragment | None = None  # what it was merged into
@@ -88,9 +90,14 @@ class Fragment:
         whole = [self]
         while (earlier := whole[0].guessed_by) is not None and earlier not in whole:
             whole.insert(0, earlier)
-        while (later := whole[-1].guess) is not None and later not in whole:
-            whole.append(later)
-        return whole
+        return [*whole, *(piece for piece in self.later() if piece not in whole)]
+
+    def later(self) -> list[Fragment]:
+        """The pieces after this one, by counting."""
+        pieces = [self]
+        while (later := pieces[-1].guess) is not None and later not in pieces:
+            pieces.append(later)
+        return pieces[1:]
 
     def add(self, event: Event, link: Link) -> None:
         """Tie one more event to the fragment."""
@@ -109,7 +116,7 @@ class Fragment:
         for kind, value in event.keys:
             if kind == "session":
                 self.sessions = _with(self.sessions, value)
-            elif kind == "state" or kind == "challenge":
+            elif kind in ("state", "challenge"):
                 self.requested = _with(self.requested, value)
             elif kind == "token8":
                 self.tokens = _with(self.tokens, value)

@@ -13,13 +13,14 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 
 from connwatch.correlate.busy import Busy
+from connwatch.correlate.counting import settle_by_counting
 from connwatch.correlate.exact import ClientIds
 from connwatch.correlate.fragment import Fragment
 from connwatch.correlate.kinds import KINDS, class_of, kind_of
 from connwatch.correlate.lanes import Lane, Lanes, lane_of
 from connwatch.correlate.learn import Habits
 from connwatch.correlate.score import Scorer
-from connwatch.correlate.solve import settle_by_counting, solve
+from connwatch.correlate.solve import solve
 from connwatch.correlate.sticky import Stickiness
 from connwatch.correlate.tables import Tables
 from connwatch.model.event import Event, Link, Stage

@@ -18,7 +18,7 @@ from connwatch.model.event import Stage
 from connwatch.rules.catalogue import Catalogue
 from connwatch.rules.clients import resolve_family
 
-__all__ = ["deadline", "judge", "view_of"]
+__all__ = ["deadline", "judge", "place_in_time", "view_of"]
 
 _MCP = frozenset({Stage.CHALLENGE, Stage.SESSION, Stage.INITIALIZE, Stage.DISCOVER})
 
@@ -33,12 +33,9 @@ def judge(attempt: Attempt, catalogue: Catalogue, *, now: float | None, deaf: fr
         return None
     book = book_of(catalogue)
     state, verdict, family = _settle(attempt, book, now if late_ok else None)
-    first = attempt.steps[0].event
     attempt.client = family
     attempt.server = _server(attempt)
-    attempt.entry = Stage.CHALLENGE if first.stage is Stage.SESSION and first.status == 401 else first.stage
-    attempt.started_at = first.started_at
-    attempt.ended_at = max([step.event.at for step in attempt.steps])
+    place_in_time(attempt)
     attempt.stages = stage_states(state, deaf)
     attempt.outcome = verdict.outcome
     attempt.stuck_at = verdict.stuck
@@ -52,6 +49,14 @@ def judge(attempt: Attempt, catalogue: Catalogue, *, now: float | None, deaf: fr
         return None
     attempt.diagnoses = diagnose(View(attempt, state, verdict, family, book.pace.hosted(family)), book.index)
     return None
+
+
+def place_in_time(attempt: Attempt) -> None:
+    """Fill in where and when the attempt was first seen, and when it ended."""
+    first = attempt.steps[0].event
+    attempt.entry = Stage.CHALLENGE if first.stage is Stage.SESSION and first.status == 401 else first.stage
+    attempt.started_at = first.started_at
+    attempt.ended_at = max([step.event.at for step in attempt.steps])
 
 
 def deadline(attempt: Attempt, catalogue: Catalogue) -> float | None:

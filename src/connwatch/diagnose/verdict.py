@@ -78,6 +78,8 @@ def decide(attempt: Attempt, state: Fold, family: str, pace: Pace, now: float | 
         return Verdict(Outcome.PROBE, None, "noise", "", None)
     if attempt.noise:
         return _noise(state)
+    if attempt.counted and state.granted is not None and not state.standing:
+        return _counted(attempt, state.granted, state, family, pace, now)
     if state.served and (state.granted is not None or state.went_on < state.last_served):
         return _served(attempt, state, family, pace, now)
     if state.standing:
@@ -115,6 +117,14 @@ def _served(attempt: Attempt, state: Fold, family: str, pace: Pace, now: float |
         if waits is not None:
             return waits
     return Verdict(_good(state), None, "good", "session", state.last_served_event)
+
+
+def _counted(attempt: Attempt, granted: Event, state: Fold, family: str, pace: Pace, now: float | None) -> Verdict:
+    """Of a group that is alike: as many uses as tokens, or fewer. What this attempt's own lines show after the token may be another's."""
+    if attempt.counted == "used":
+        return Verdict(_good(state), None, "good", "session", granted)
+    limit = pace.limit("session", "token", family)
+    return _by_limit(limit.seconds, Outcome(limit.then), "session", "token", granted, now)
 
 
 def _initialized_only(state: Fold) -> bool:

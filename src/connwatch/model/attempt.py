@@ -56,7 +56,8 @@ class Attempt:
     """One try. `steps` are ordered by start time; times are seconds since the epoch.
 
     `entry` is the stage at which it was first seen. `stuck_at` is a stage's value, "reach", or None when good.
-    `group` names the ambiguous group that this attempt was settled in by counting, or is "".
+    `group` names the ambiguous group that this attempt was settled in by counting, or is ""; `counted` says what became of its token by
+    that count, where its own lines cannot say it.
     """
 
     id: str
@@ -72,5 +73,6 @@ class Attempt:
     diagnoses: list[Diagnosis] = field(default_factory=list)
     noise: str = ""
     group: str = ""
+    counted: Literal["", "used", "unused"] = ""
     previous: str | None = None
     open: bool = False

@@ -5,7 +5,6 @@ from __future__ import annotations
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from connwatch.correlate import solve as solving
 from connwatch.correlate.fragment import Fragment
 from connwatch.correlate.solve import solve
 from connwatch.model.event import Event, Stage
@@ -103,20 +102,3 @@ def test_nothing_is_lost_doubled_or_turned_round(rows: list[tuple[int, int, Stag
 def test_two_that_began_at_once_are_not_lost() -> None:
     said = [step(Stage.CHALLENGE, at, address="192.0.2.0", serial=(0, n)) for n, at in enumerate((0.0, 0.0, 0.25))]
     assert sum(len(events) for events in events_of(solved(chain(said)))) == 3
-
-
-def test_first_in_is_first_out_unless_the_log_says_otherwise() -> None:
-    fragments = chain([step(Stage.TOKEN, 1.0), step(Stage.TOKEN, 2.0), step(Stage.SESSION, 3.0), step(Stage.SESSION, 4.0)])
-    crossed = {0: 3, 1: 2}
-    equal = {0: {2: 5.0, 3: 5.0}, 1: {2: 5.0, 3: 5.0}}
-    assert solving._uncross(dict(crossed), equal, fragments) == {0: 2, 1: 3}
-    assert solving._uncross({0: 2, 1: 3}, equal, fragments) == {0: 2, 1: 3}
-    clear = {0: {2: 1.0, 3: 9.0}, 1: {2: 9.0, 3: 1.0}}
-    assert solving._uncross(dict(crossed), clear, fragments) == crossed
-    only = {0: {3: 5.0}, 1: {2: 5.0}}
-    assert solving._uncross(dict(crossed), only, fragments) == crossed
-
-
-def test_only_links_with_a_rival_are_contested() -> None:
-    assert solving._contested({0: {10: 5.0}, 1: {11: 5.0, 12: 4.0}, 2: {12: 5.0}}) == {(1, 11), (1, 12), (2, 12)}
-    assert solving._contested({0: {10: 9.0, 11: 1.0}}) == {(0, 11)}

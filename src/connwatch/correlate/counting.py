@@ -1,0 +1,94 @@
+"""What became of attempts that nothing tells apart: settled by counting, without saying whose line is whose.
+
+Nothing is merged here. A piece of an attempt is told which piece may continue it (`guess`), and what counting says of its token: so many
+tokens were issued, and so many clients went on to say that they are ready. Pure and deterministic.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Collection
+from dataclasses import dataclass
+
+from connwatch.correlate.fragment import Fragment
+from connwatch.correlate.kinds import leg_of
+from connwatch.correlate.links import Web, uncross
+from connwatch.correlate.matching import best_matching, posteriors
+from connwatch.correlate.score import Scorer
+
+__all__ = ["settle_by_counting"]
+
+_COUNTED = 0.6  # probability that something continues a fragment, whichever it is
+_OWN_SESSION = frozenset({"close", "stream+"})  # who ends a session, or listens to it, had one
+
+
+@dataclass(slots=True)
+class _Use:
+    """Requests after the token of a fragment, how many of them were answered 202, and whether its own lines settle what became of it."""
+
+    fragment: Fragment
+    requests: int
+    ready: int
+    settled: bool
+
+
+def settle_by_counting(fragments: list[Fragment], scorer: Scorer, begun: Collection[int] = frozenset()) -> None:
+    """Where several could be continued by several, say that they are, without saying which by which.
+
+    As many tokens as authorizations mean that every authorization got one; one fewer means that one of them did not. The best matching
+    counts just so. Its links are not believed (nothing is merged); they only tell what became of the group. Of those in `begun` (by `id`)
+    what was counted before stays, and whoever was left over is counted now.
+    """
+    for fragment in fragments:
+        later = fragment.guess
+        if later is not None and id(later) not in begun:
+            fragment.guess = later.guessed_by = None
+    web = Web(fragments, scorer, {id(fragment) for fragment in fragments if id(fragment) in begun and fragment.guessed_by is not None})
+    edges = web.edges({id(fragment) for fragment in fragments if fragment.guess is not None})
+    matching = uncross(best_matching(edges), edges, fragments)
+    somebody: dict[int, float] = {}
+    for (left, _), p in posteriors(edges).items():
+        somebody[left] = somebody.get(left, 0.0) + p
+    for left, right in matching.items():
+        if somebody.get(left, 0.0) >= _COUNTED:
+            fragments[left].guess = fragments[right]
+            fragments[right].guessed_by = fragments[left]
+    _count_uses(fragments)
+
+
+def _count_uses(fragments: Collection[Fragment]) -> None:
+    """Which tokens were not used, where clients that are alike say that they are ready after the first use (202 for a notification).
+
+    A second such answer in one piece is somebody else's, and so is one in a piece that nobody leads to. So of the pieces that lack theirs
+    only those are without a use of their token that none of these makes up for; the fewest requests after the token come first.
+    """
+    alike: dict[tuple[frozenset[str], frozenset[str]], list[_Use]] = {}
+    spare: Counter[tuple[frozenset[str], frozenset[str]]] = Counter()
+    for fragment in fragments:
+        fragment.counted = ""
+        use = _use_of(fragment)
+        if use is not None:
+            alike.setdefault((fragment.hosts, fragment.families), []).append(use)
+            spare[fragment.hosts, fragment.families] += max(use.ready - 1, 0)
+        elif fragment.guessed_by is None:
+            spare[fragment.hosts, fragment.families] += sum(member.kind == "accepted" for member in fragment.members)
+    for group, uses in alike.items():
+        if 2 * sum(not use.ready for use in uses) >= len(uses):
+            continue  # here it is not usual to say so
+        lacking = sorted((use for use in uses if not use.ready and not use.settled), key=lambda use: (use.requests, use.fragment.place))
+        unused = len(lacking) - spare[group]
+        for place, use in enumerate(lacking):
+            use.fragment.counted = "unused" if place < unused else "used"
+
+
+def _use_of(fragment: Fragment) -> _Use | None:
+    """What follows the last token of a fragment, as far as counting goes; None where it has none."""
+    members = fragment.members
+    last = next((at for at in range(len(members) - 1, -1, -1) if members[at].kind == "token+"), None)
+    if last is None:
+        return None
+    after = [*members[last + 1 :], *(member for piece in fragment.later() for member in piece.members)]
+    rest = [member for member in after if leg_of(member.kind) == "mcp"]
+    own = any(member.kind in _OWN_SESSION for member in rest)
+    contested = fragment.guess is not None or members[last].link == "ambiguous" or any(member.link == "ambiguous" for member in rest)
+    return _Use(fragment, len(rest), sum(member.kind == "accepted" for member in rest), own or (bool(rest) and not contested))
