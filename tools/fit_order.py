@@ -18,7 +18,7 @@ from pathlib import Path
 
 from connwatch import replayer
 from connwatch.correlate.kinds import kind_of
-from connwatch.correlate.learn import median
+from connwatch.correlate.tables import median
 from connwatch.engine import Engine
 from connwatch.model.change import Closed
 from connwatch.model.event import Event

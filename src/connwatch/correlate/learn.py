@@ -12,14 +12,16 @@ from collections import Counter
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from functools import lru_cache
+from typing import TypeVar
 
 from connwatch.correlate.fragment import Fragment, Member
 from connwatch.correlate.kinds import can_begin, leg_of
-from connwatch.correlate.tables import Tables
+from connwatch.correlate.tables import Tables, median
 from connwatch.model.event import Stage
 
 __all__ = ["Habits"]
 
+_K = TypeVar("_K")
 _IDLE = 5.0  # seconds: a longer pause is not active time
 _SHIPPED_WEIGHT = 1.0  # how many observed gaps the shipped one is worth
 _KEPT_WEIGHT = 100.0  # pairs of steps that the estimate over the whole log is worth
@@ -120,17 +122,17 @@ class Habits:
         for fragment in fragments:
             mcp, oauth = fragment.agents.get("mcp"), fragment.agents.get("oauth")
             if mcp is not None and oauth is not None:
-                self.spoke.setdefault(mcp, Counter())[oauth] += 1
+                _count(self.spoke, mcp, oauth)
             before = None
             earlier = ""
             for m in fragment.members:
                 if before is not None:
                     gap = max(m.event.started_at - before.event.at, 0.001)
                     gaps.setdefault((before.kind, m.kind), []).append(gap)
-                    self.follows.setdefault(before.kind, Counter())[m.kind] += 1
+                    _count(self.follows, before.kind, m.kind)
                     if earlier:
                         gaps_two.setdefault((earlier, before.kind, m.kind), []).append(gap)
-                        self.follows_two.setdefault((earlier, before.kind), Counter())[m.kind] += 1
+                        _count(self.follows_two, (earlier, before.kind), m.kind)
                     earlier = before.kind
                     one, two = before.event.address, m.event.address
                     if one and two:
@@ -184,27 +186,28 @@ def network_of(address: str) -> str:
     return address.rpartition(".")[0]
 
 
+def _count(rows: dict[_K, Counter[str]], key: _K, value: str) -> None:
+    row = rows.get(key)
+    if row is None:
+        row = rows[key] = Counter()
+    row[value] += 1
+
+
 def _pace(gaps: dict[tuple[str, str], list[float]], tables: Tables) -> dict[str, float]:
     """How long it typically takes until something follows: this log's own gaps, and the shipped ones as one observation each."""
-    seen: dict[str, list[float]] = {}
-    for before, row in tables.gaps.items():
-        seen[before] = list(row.values())
-    for (before, _), own in gaps.items():
-        seen.setdefault(before, []).extend(own)
-    return {before: median(values) for before, values in seen.items()}
+    pace = dict(tables.paces)
+    own: dict[str, list[float]] = {}
+    for (before, _), seen in gaps.items():
+        own.setdefault(before, []).extend(seen)
+    for before, values in own.items():
+        pace[before] = median([*tables.gaps.get(before, {}).values(), *values])
+    return pace
 
 
 def _drawn_to(shipped: float, seen: list[float]) -> float:
     """The median gap seen in this log, drawn towards the shipped one as long as few were seen; both in seconds."""
     weight = len(seen) / (len(seen) + _SHIPPED_WEIGHT)
     return math.exp(weight * math.log(median(seen)) + (1 - weight) * math.log(shipped))
-
-
-def median(values: list[float]) -> float:
-    """The median; `statistics` would do it, but costs more to import than all of this floor."""
-    ordered = sorted(values)
-    middle = len(ordered) // 2
-    return ordered[middle] if len(ordered) % 2 else (ordered[middle - 1] + ordered[middle]) / 2
 
 
 def _active(times: Sequence[float]) -> float:

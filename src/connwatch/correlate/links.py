@@ -35,11 +35,13 @@ class Web:
         self.scorer = scorer
         self.grown = False
         self._before: dict[int, dict[int, float]] = {}  # fragment -> what it could continue -> nats
+        self._weighed: list[tuple[int, int, float, bool, bool]] | None = None  # the links of the best matching, while nothing changed
         self.score()
 
     def score(self) -> None:
         """Score every pair."""
         self.grown = False
+        self._weighed = None
         self._before = {}
         lefts = self._by_tail()
         for later in self.fragments:
@@ -63,10 +65,17 @@ class Web:
 
     def believe(self, threshold: float, *, pauses: bool) -> bool:
         """Merge the links that are at least this probable, those of people's pauses only if `pauses`. Says whether there were any."""
+        if self._weighed is None:
+            self._weighed = self._weigh()
+        taken = {left: (right, sure) for left, right, p, sure, pause in self._weighed if p >= threshold and (pauses or not pause)}
+        if taken:
+            self._merge(taken)
+        return bool(taken)
+
+    def _weigh(self) -> list[tuple[int, int, float, bool, bool]]:
+        """The links of the best matching: left, right, probability, whether that is sure, and whether a person stands between."""
         fragments = self.fragments
         edges = self.edges()
-        if not edges:
-            return False
         matching = uncross(best_matching(edges), edges, fragments)
         slow = {(lf, rt) for lf, rt in matching.items() if self.scorer.is_pause(fragments[lf].tail.kind, fragments[rt].head.kind)}
         rivals = _contested(edges)
@@ -75,14 +84,11 @@ class Web:
             if (left, right) in rivals:
                 edges[left][right] += _PAUSE_BONUS if (left, right) in slow else _MATCHING_BONUS
         probability = posteriors(edges)
-        taken = {}
+        out = []
         for left, right in sorted(matching.items()):
             p = probability[left, right]
-            if p >= threshold and (pauses or (left, right) not in slow):
-                taken[left] = (right, p >= _INFERRED and left not in doubtful)
-        if taken:
-            self._merge(taken)
-        return bool(taken)
+            out.append((left, right, p, p >= _INFERRED and left not in doubtful, (left, right) in slow))
+        return out
 
     def _merge(self, taken: dict[int, tuple[int, bool]]) -> None:
         fragments = self.fragments
@@ -112,6 +118,7 @@ class Web:
         for later in self.fragments:
             self._before[id(later)].update(self._row(later, new_lefts))
         self.grown = True
+        self._weighed = None
 
     def _by_tail(self) -> dict[str, list[Fragment]]:
         return _tails(self.fragments)

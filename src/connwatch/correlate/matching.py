@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import math
 from collections import deque
-from collections.abc import Iterable
 
 __all__ = ["Edges", "best_matching", "posteriors"]
 
@@ -51,29 +50,33 @@ def best_matching(edges: Edges, *, epsilon: float = 0.02) -> dict[int, int]:
 
 def posteriors(edges: Edges, *, sweeps: int = 20, damping: float = 0.5) -> dict[_Pair, float]:
     """The probability of each edge when every node has at most one partner: sum-product, damped, `sweeps` times."""
-    weight: dict[_Pair, float] = {}
-    by_left: dict[int, list[_Pair]] = {}
-    by_right: dict[int, list[_Pair]] = {}
+    pairs: list[_Pair] = []
+    weight: list[float] = []
+    by_left: dict[int, list[int]] = {}
+    by_right: dict[int, list[int]] = {}
     for left, row in edges.items():
         for right, value in row.items():
-            weight[left, right] = math.exp(min(max(value, -30.0), 30.0))
-            by_left.setdefault(left, []).append((left, right))
-            by_right.setdefault(right, []).append((left, right))
-    from_left = dict.fromkeys(weight, 1.0)
-    from_right = dict.fromkeys(weight, 1.0)
-    for _ in range(sweeps):
-        moved = _tell(by_left.values(), weight, from_right, from_left, damping)
-        moved = max(moved, _tell(by_right.values(), weight, from_left, from_right, damping))
+            by_left.setdefault(left, []).append(len(pairs))
+            by_right.setdefault(right, []).append(len(pairs))
+            pairs.append((left, right))
+            weight.append(math.exp(min(max(value, -30.0), 30.0)))
+    # A node with one edge always answers 1: only those with several have anything to weigh.
+    lefts = [row for row in by_left.values() if len(row) > 1]
+    rights = [row for row in by_right.values() if len(row) > 1]
+    from_left, from_right = [1.0] * len(pairs), [1.0] * len(pairs)
+    for _ in range(sweeps if lefts or rights else 0):
+        moved = _tell(lefts, weight, from_right, from_left, damping)
+        moved = max(moved, _tell(rights, weight, from_left, from_right, damping))
         if moved < 1e-3:
             break
     out: dict[_Pair, float] = {}
-    for pair, w in weight.items():
-        strength = w * from_left[pair] * from_right[pair]
+    for edge, pair in enumerate(pairs):
+        strength = weight[edge] * from_left[edge] * from_right[edge]
         out[pair] = strength / (1.0 + strength)
     return out
 
 
-def _tell(nodes: Iterable[list[_Pair]], weight: dict[_Pair, float], heard: dict[_Pair, float], told: dict[_Pair, float], damping: float) -> float:
+def _tell(nodes: list[list[int]], weight: list[float], heard: list[float], told: list[float], damping: float) -> float:
     """One half of a sweep: every node of one side (given as its edges) answers what the other side said. Gives the largest change, relative."""
     moved = 0.0
     for edges in nodes:
@@ -81,7 +84,10 @@ def _tell(nodes: Iterable[list[_Pair]], weight: dict[_Pair, float], heard: dict[
         total = 1.0 + sum(terms)
         for edge, term in zip(edges, terms, strict=True):
             old = told[edge]
-            change = damping * (1.0 / max(total - term, 1e-12) - old)
-            moved = max(moved, abs(change) / max(old, 1e-12))
+            rest = total - term
+            change = damping * ((1.0 / rest if rest > 1e-12 else 1e12) - old)
+            part = change / old if old > 1e-12 else change * 1e12
+            if part > moved or -part > moved:
+                moved = part if part > 0.0 else -part
             told[edge] = old + change
     return moved

@@ -13,7 +13,7 @@ from typing import Any
 
 from connwatch.correlate.kinds import KINDS, class_of
 
-__all__ = ["Tables"]
+__all__ = ["Tables", "median"]
 
 _N = len(KINDS)
 _PSEUDO = 0.5  # pseudo-counts for what was never seen
@@ -27,7 +27,7 @@ class Tables:
 
     `follows[a][b]`: how often b was the next step after a; `ends[a]`, `begins[a]`: how often an attempt ended or began with a.
     `gaps[a][b]`: typical gap in seconds from the end of a to the start of b.
-    `follows_two["a b"][c]` and `gaps_two["a b"][c]`: the same after a and then b.
+    `paces[a]`: typical seconds until anything follows a; worked out from `gaps`. `follows_two["a b"][c]` and `gaps_two["a b"][c]`: the same after a and then b.
     """
 
     follows: Mapping[str, Mapping[str, float]]
@@ -36,6 +36,7 @@ class Tables:
     gaps: Mapping[str, Mapping[str, float]]
     follows_two: Mapping[str, Mapping[str, float]] = field(default_factory=dict)
     gaps_two: Mapping[str, Mapping[str, float]] = field(default_factory=dict)
+    paces: dict[str, float] = field(default_factory=dict)
     _next: dict[tuple[str, str], float] = field(default_factory=dict)
     _end: dict[str, float] = field(default_factory=dict)
     _begin: dict[str, float] = field(default_factory=dict)
@@ -67,6 +68,7 @@ class Tables:
                 stage = (bases.get(_base(after), 0.0) + _BACK_OFF * rough) / (total + _BACK_OFF)
                 answer = stage * seen[after] / by_base[_base(after)]
                 self._next[kind, after] = (own.get(after, 0.0) + _BACK_OFF * answer) / (total + _BACK_OFF)
+        self.paces = {before: median(list(row.values())) for before, row in self.gaps.items() if row}
         starts = sum(self.begins.values()) + _PSEUDO * _N
         for kind in KINDS:
             self._begin[kind] = math.log((self.begins.get(kind, 0.0) + _PSEUDO) / starts)
@@ -109,3 +111,10 @@ def _summed(counts: Mapping[str, float], key: Callable[[str], str]) -> dict[str,
     for kind, n in counts.items():
         out[key(kind)] = out.get(key(kind), 0.0) + n
     return out
+
+
+def median(values: list[float]) -> float:
+    """The median; `statistics` would do it, but costs more to import than all of this floor."""
+    ordered = sorted(values)
+    middle = len(ordered) // 2
+    return ordered[middle] if len(ordered) % 2 else (ordered[middle - 1] + ordered[middle]) / 2

@@ -5,7 +5,8 @@ from __future__ import annotations
 import pytest
 
 from connwatch.correlate.fragment import Fragment
-from connwatch.correlate.learn import Habits, median, network_of
+from connwatch.correlate.learn import Habits, network_of
+from connwatch.correlate.tables import median
 from connwatch.model.event import Event, Stage
 from support.steps import CHROME, HTTPX, chain, flow, fragment, step, tables
 
