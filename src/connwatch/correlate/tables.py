@@ -27,7 +27,8 @@ class Tables:
 
     `follows[a][b]`: how often b was the next step after a; `ends[a]`, `begins[a]`: how often an attempt ended or began with a.
     `gaps[a][b]`: typical gap in seconds from the end of a to the start of b.
-    `paces[a]`: typical seconds until anything follows a; worked out from `gaps`. `follows_two["a b"][c]` and `gaps_two["a b"][c]`: the same after a and then b.
+    `paces[a]`: typical seconds until anything follows a; worked out from `gaps`. `follows_two["a b"][c]` and `gaps_two["a b"][c]`: the same
+    after a and then b.
     """
 
     follows: Mapping[str, Mapping[str, float]]
