@@ -1,6 +1,7 @@
 """The loop that owns the engine: batches in, changes out, time from a clock that is given. Knows no source, sink or web page by kind.
 
-1. Only this loop touches the engine, so the engine needs no lock and its changes have one order.
+1. Only this loop touches the engine, so the engine needs no lock and its changes have one order. What may take it long it does on a
+   thread, and the loop waits for it: others are answered meanwhile.
 2. While batches wait, the time is that at which the batch just taken was read; the wall clock counts only when all is taken. A busy
    engine therefore never takes unread lines for silence.
 3. A turn ends with `advance(watermark)`, see `sources/watermark.py`.
@@ -12,9 +13,10 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import sys
 import time
 from collections.abc import Callable, Sequence
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, ParamSpec
 
 from connwatch.model.change import Change
 from connwatch.sources.intake import Intake
@@ -30,10 +32,13 @@ __all__ = ["Recorder"]
 
 log = logging.getLogger("connwatch")
 
+_P = ParamSpec("_P")
 HEARTBEAT = 5.0  # an idle loop turns this often, for the watchdog and /healthz
 SETTLING = 0.25  # and this often while lines that just came wait for the watermark
 BATCHES_A_TURN = 16
 DRAIN_SECONDS = 4.0
+BIG_BATCH = 8192  # bytes from which reading a batch is no matter of a moment
+SWITCH_SECONDS = 0.001  # how soon a busy engine lets go of the interpreter for somebody else
 
 
 class Recorder:
@@ -78,6 +83,7 @@ class Recorder:
 
     async def run(self) -> None:
         """Record until stopped, or, with `until_end`, until every source has ended."""
+        sys.setswitchinterval(SWITCH_SECONDS)
         for source in self.sources:
             self._watermark.expect(source.name, self._now())
             for stream in source.expected:
@@ -95,7 +101,7 @@ class Recorder:
         while self._intake.count and time.monotonic() < give_up:
             await self._turn()
         if self._ending or (self._until_end and not self._stopping):
-            self._publish(self.engine.finish())
+            self._publish(await self._apart(self.engine.finish))
 
     async def _rest(self) -> None:
         """Sleep until a batch comes, a deadline is due, or the heart must beat."""
@@ -123,21 +129,29 @@ class Recorder:
         for _ in range(BATCHES_A_TURN):
             if not self._intake.count:
                 break
-            changes += self._feed(await self._intake.take())
+            changes += await self._feed(await self._intake.take())
         now = self._now() if not self._intake.count else self._read_at
-        changes += self.engine.advance(self._watermark.value(now))
+        changes += await self._apart(self.engine.advance, self._watermark.value(now))
         self._publish(changes)
         self._listen(now)
         self.turned_at = time.monotonic()
         self._on_turn()
 
-    def _feed(self, arrival: Arrival) -> list[Change]:
+    @staticmethod
+    async def _apart(work: Callable[_P, list[Change]], *args: _P.args, **kwargs: _P.kwargs) -> list[Change]:
+        """Let the engine work on a thread: where many attempts compete it takes a while. Nobody else touches it meanwhile, for the turn waits."""
+        return await asyncio.to_thread(work, *args, **kwargs)
+
+    async def _feed(self, arrival: Arrival) -> list[Change]:
         source, batch = arrival.source, arrival.batch
         changes: list[Change] = []
         if batch.stream != EVERY_STREAM and batch.stream not in self._streams:
             self._open(source, batch.stream)
         if batch.data:
-            changes += self.engine.feed(batch.stream, batch.data, batch.seen_at)
+            if len(batch.data) >= BIG_BATCH:
+                changes += await self._apart(self.engine.feed, batch.stream, batch.data, batch.seen_at)
+            else:
+                changes += self.engine.feed(batch.stream, batch.data, batch.seen_at)
             self._data_at = self._now()
         if batch.seen_at is not None:
             self._read_at = max(self._read_at, batch.seen_at)

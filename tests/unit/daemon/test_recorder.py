@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import time
 from collections.abc import AsyncGenerator, Mapping
 
 import pytest
@@ -191,3 +192,32 @@ def test_an_engine_slower_than_its_sources_bounds_what_waits() -> None:
 
     asyncio.run(story())
     assert sum(line.startswith("feed") for line in engine.story) == 1000
+
+
+def test_a_busy_engine_lets_others_go_on() -> None:
+    """Where very many attempts compete a decision takes a while; who asks for a page or sends lines must not wait for it."""
+
+    class Busy(Engine):
+        def advance(self, watermark: float) -> list[Change]:
+            if not self.answered and watermark > 0:
+                stop = time.monotonic() + 0.5
+                while time.monotonic() < stop:
+                    sum(range(500))
+                self.answered = True
+            return super().advance(watermark)
+
+        answered = False
+
+    engine, beats = Busy(), []
+
+    async def story() -> None:
+        recorder = Recorder(engine, [Told("a", batch("a", "999 x", "live"), ends=False)], [Kept()], lateness=2, now=lambda: 1000.0)
+        task = asyncio.create_task(recorder.run())
+        while not engine.answered:
+            await asyncio.sleep(0.005)
+            beats.append(time.monotonic())
+        recorder.stop()
+        await task
+
+    asyncio.run(asyncio.wait_for(story(), 10))
+    assert len(beats) > 10
