@@ -17,7 +17,7 @@ from connwatch.correlate.fragment import Fragment
 from connwatch.correlate.sweep import OVER, Sweeps
 from connwatch.correlate.tables import Tables
 from connwatch.correlate.window import LOOKAHEAD, PATIENCE, QUIET, Window
-from connwatch.diagnose.judge import judge, place_in_time
+from connwatch.diagnose.judge import judge, patience, place_in_time
 from connwatch.model.attempt import Attempt, Step
 from connwatch.model.change import Change, Closed, Evicted, Opened, Reached, Updated, Withdrawn
 from connwatch.model.event import Event
@@ -223,6 +223,12 @@ class Ledger:
         if key in self._window.fresh:
             self._look_again(key, max(now, self._window.due() or now) + LOOKAHEAD)
             return []
+        if len(fragment.members) == 1 and fragment.guess is None and fragment.guessed_by is None:
+            event = fragment.members[0].event
+            wait = patience(event, self.catalogue)
+            if wait is not None and event.at + wait > now:
+                self._look_again(key, event.at + wait)
+                return []
         attempt = self._attempt(fragment)
         due = self._judge(fragment, attempt, now)
         if due is None or due <= now:

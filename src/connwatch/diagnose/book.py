@@ -5,7 +5,7 @@ Compiled once for a catalogue and remembered for the last one asked for: an engi
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from connwatch.diagnose.pace import Pace
 from connwatch.diagnose.rules import Index, Rule, compile_rules
@@ -22,6 +22,7 @@ class Book:
     pace: Pace
     rules: list[Rule]
     index: Index
+    patience: dict[tuple[object, ...], float | None] = field(default_factory=dict)  # of lone events, by what decides it; bounded
 
 
 _last: list[Book] = []

@@ -13,13 +13,14 @@ from connwatch.diagnose.rules import diagnose
 from connwatch.diagnose.states import stage_states
 from connwatch.diagnose.verdict import Verdict, decide
 from connwatch.diagnose.view import View
-from connwatch.model.attempt import Attempt, Outcome
-from connwatch.model.event import Stage
+from connwatch.model.attempt import Attempt, Outcome, Step
+from connwatch.model.event import Event, Stage
 from connwatch.rules.catalogue import Catalogue
 from connwatch.rules.clients import resolve_family
 
-__all__ = ["deadline", "judge", "place_in_time", "view_of"]
+__all__ = ["deadline", "judge", "patience", "place_in_time", "view_of"]
 
+_MEMO_LIMIT = 4096
 _MCP = frozenset({Stage.CHALLENGE, Stage.SESSION, Stage.INITIALIZE, Stage.DISCOVER})
 
 
@@ -65,6 +66,25 @@ def deadline(attempt: Attempt, catalogue: Catalogue) -> float | None:
         return None
     last = max([step.event.at for step in attempt.steps])
     return _settle(attempt, book_of(catalogue), last)[1].due
+
+
+def patience(event: Event, catalogue: Catalogue) -> float | None:
+    """How many seconds after its only event an attempt may still be waiting; None where that is decided at once.
+
+    A flood of attempts that got no further than one request is looked at again and again: the answer is worked out once for all that are alike.
+    """
+    book = book_of(catalogue)
+    facts = event.facts
+    alike = (
+        event.stage, event.method, event.status, event.client, event.hint, event.authorization, event.coarse, event.noise, event.path,
+        facts.get("client_by"), facts.get("hint_by"), facts.get("mcp_method"), "cause" in facts, *(kind for kind, _ in event.keys),
+    )  # fmt: skip
+    if alike not in book.patience:
+        if len(book.patience) >= _MEMO_LIMIT:
+            book.patience.clear()
+        due = deadline(Attempt("", [Step(event, "exact")]), catalogue)
+        book.patience[alike] = None if due is None else due - event.at
+    return book.patience[alike]
 
 
 def view_of(attempt: Attempt, catalogue: Catalogue, now: float | None = None) -> View:

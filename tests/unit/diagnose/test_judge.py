@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from connwatch.diagnose.judge import deadline, judge, view_of
+from connwatch.diagnose.judge import deadline, judge, patience, view_of
 from connwatch.diagnose.trail import WORDS, read_trail
 from connwatch.model.attempt import Attempt, Outcome
 from connwatch.rules.catalogue import compile_catalogue
@@ -34,6 +34,25 @@ def test_an_attempt_waits_until_its_deadline(judged, catalogue, client, trail, l
     assert (before.outcome, before.diagnoses) == ("waiting", [])
     assert deadline(before, catalogue) == pytest.approx(before.ended_at + limit)
     assert judged(client, trail, after=limit).outcome not in ("waiting", "connected")
+
+
+@given(
+    st.lists(
+        st.tuples(
+            st.sampled_from(sorted(WORDS)),
+            st.sampled_from(["200", "202", "302", "401", "404", "502", "-"]),
+            st.sampled_from(["claude", "cursor", None]),
+        ),
+        min_size=1,
+        max_size=30,
+    )
+)
+def test_how_long_a_lone_request_waits_is_what_its_attempt_would_wait(catalogue, rows):
+    """The answer is remembered for requests that are alike, so it is asked of many in a row."""
+    for word, status, client in rows:
+        (step,) = read_trail(f"{word}:{status}", client=client)
+        due = deadline(Attempt("one", [step]), catalogue)
+        assert patience(step.event, catalogue) == (None if due is None else pytest.approx(due - step.event.at))
 
 
 def test_judge_hands_back_the_deadline(catalogue):
