@@ -85,6 +85,13 @@ class Fragment:
         """Where it stands among others: by start, then end, then place in the logs."""
         return self.start, self.end, self.head.event.serial
 
+    def shows(self) -> tuple[object, ...]:
+        """Everything that is known of the client, as one value to compare."""
+        return (
+            tuple(self.agents.items()), tuple(self.upstreams.items()), tuple(self.backend), tuple(self.browser), self.client, self.redirect_client,
+            self.families, self.sessions, self.requested, self.tokens, self.connections, self.hosts, self.accepted,
+        )  # fmt: skip
+
     def whole(self) -> list[Fragment]:
         """This fragment, with the pieces before and after it that counting puts together."""
         whole = [self]

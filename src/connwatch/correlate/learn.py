@@ -72,6 +72,7 @@ class Habits:
     common_before: dict[str, list[str]] = field(default_factory=dict)
     thinkable: dict[tuple[str, str], bool] = field(default_factory=dict)
     steps: dict[tuple[str, str, str], Step] = field(default_factory=dict)  # for this state of what was learnt
+    lessons: int = 0  # how often anything was learnt
     address_terms: dict[tuple[str, str], tuple[float, float, float]] = field(default_factory=dict)  # the same, of legs and addresses
 
     @classmethod
@@ -111,6 +112,7 @@ class Habits:
     def relearn(self, fragments: Iterable[Fragment], tables: Tables, groups: int | None) -> None:
         """Learn from the links inside fragments: addresses that go together, and the pace of this log."""
         self.steps, self.thinkable, self.address_terms = {}, {}, {}
+        self.lessons += 1
         same: dict[str, list[float]] = {k: [*_PRIOR_SAME[k]] for k in _PRIOR_SAME}
         if self.kept is not None:
             same["own"] = [1.0 + _KEPT_WEIGHT * self.kept, 0.2 + _KEPT_WEIGHT * (1.0 - self.kept)]

@@ -10,10 +10,10 @@ from functools import lru_cache
 from math import log
 
 from connwatch.correlate.fragment import Fragment
-from connwatch.correlate.kinds import leg_of
+from connwatch.correlate.kinds import Leg, leg_of
 from connwatch.correlate.learn import Habits, network_of
 
-__all__ = ["LIMIT", "likeness"]
+__all__ = ["LIMIT", "Alike", "likeness"]
 
 _SAME_CONNECTION = 0.8  # P(the same connection | next step of the same leg)
 LIMIT = 5.0  # no single feature may decide alone
@@ -45,6 +45,38 @@ def likeness(one: Fragment, two: Fragment, habits: Habits) -> float:
     if one.connections and two.connections:
         total += _connections(one, two, habits)
     return total
+
+
+class Alike:
+    """`likeness`, remembered for fragments that show the same: of many that compete most do.
+
+    For as long as these fragments exist; what the log teaches anew is noticed.
+    """
+
+    def __init__(self) -> None:
+        self._shown: dict[tuple[object, ...], int] = {}
+        self._numbers: dict[tuple[int, int, Leg], int] = {}
+        self._known: dict[tuple[int, int], float] = {}
+        self._lessons = -1
+
+    def __call__(self, one: Fragment, two: Fragment, habits: Habits) -> float:
+        """As `likeness`."""
+        if habits.lessons != self._lessons:
+            self._lessons = habits.lessons
+            self._known.clear()
+        key = self._number(one, leg_of(one.members[-1].kind)), self._number(two, leg_of(two.members[0].kind))
+        known = self._known.get(key)
+        if known is None:
+            known = self._known[key] = likeness(one, two, habits)
+        return known
+
+    def _number(self, fragment: Fragment, leg: Leg) -> int:
+        """The same number for fragments that show the same on the side of this leg. A fragment shows more only when it grows."""
+        place = id(fragment), len(fragment.members), leg
+        number = self._numbers.get(place)
+        if number is None:
+            number = self._numbers[place] = self._shown.setdefault((leg, *fragment.shows()), len(self._shown))
+        return number
 
 
 def _agents(one: Fragment, two: Fragment, habits: Habits) -> float:

@@ -6,6 +6,7 @@ look like to what any two steps of this log look like; a term without informatio
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from math import exp, log
 
@@ -63,6 +64,7 @@ class Scorer:
     tables: Tables
     habits: Habits
     newest: float = float("inf")  # the newest event of the window, seconds since the epoch
+    likeness: Callable[[Fragment, Fragment, Habits], float] = likeness  # nats from what two fragments show of their client
 
     def unfinished(self, one: Fragment) -> float:
         """Nats (0 or less) to add to links of a fragment whose true continuation may be yet to come, after the newest event.
@@ -89,7 +91,7 @@ class Scorer:
         score = self._step(members[-2].kind if len(members) > 1 else "", members[-1], two.members[0], gap)
         if score < -12.0:
             return IMPOSSIBLE
-        return score + likeness(one, two, self.habits)
+        return score + self.likeness(one, two, self.habits)
 
     def thinkable(self, before: str, after: str) -> bool:
         """Whether a pair of kinds may be linked at all, whoever made the requests: a quick look before the slow one."""
@@ -117,7 +119,7 @@ class Scorer:
         score = self._step(earlier, before, two.head, two.start - before.event.at)
         if position + 1 < len(group.members):
             score += self._detour(earlier, before, two, group.members[position + 1])
-        return (max(score, _SIDE_STEP) if floor else score) + self.likeness(group, two)
+        return (max(score, _SIDE_STEP) if floor else score) + self.likeness(group, two, self.habits)
 
     def _detour(self, earlier: str, before: Member, two: Fragment, after: Member) -> float:
         """Nats for going on to `after` from `two` rather than straight from `before`: above 0 where the way round explains it better."""
@@ -191,10 +193,6 @@ class Scorer:
     def is_pause(before: str, after: str) -> bool:
         """Whether a person, or a client at leisure, stands between the two steps: such links are believed last."""
         return _SLACK.get((class_of(before), class_of(after))) is _PERSON and after not in ("page", "other")
-
-    def likeness(self, one: Fragment, two: Fragment) -> float:
-        """Nats from what the two show of their client."""
-        return likeness(one, two, self.habits)
 
 
 def _repeats(a: Event, b: Event) -> bool:

@@ -13,6 +13,7 @@ from connwatch.correlate.counting import settle_by_counting
 from connwatch.correlate.fragment import Fragment
 from connwatch.correlate.gather import gather
 from connwatch.correlate.learn import Habits
+from connwatch.correlate.likeness import Alike
 from connwatch.correlate.links import Web
 from connwatch.correlate.score import Scorer
 from connwatch.correlate.tables import Tables
@@ -36,7 +37,7 @@ def solve(
     habits = Habits.of(fragments, tables, kept)
     if len(fragments) < 2:
         return fragments, habits
-    web = Web(fragments, Scorer(tables, habits, max(fragment.end for fragment in fragments)), begun)
+    web = Web(fragments, Scorer(tables, habits, max(fragment.end for fragment in fragments), Alike()), begun)
     for pauses in (False, True):
         for threshold in _ROUNDS:
             while web.believe(threshold, pauses=pauses):

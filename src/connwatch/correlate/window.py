@@ -19,6 +19,7 @@ from connwatch.correlate.fragment import Fragment
 from connwatch.correlate.kinds import KINDS, class_of, kind_of
 from connwatch.correlate.lanes import Lane, Lanes, lane_of
 from connwatch.correlate.learn import Habits
+from connwatch.correlate.likeness import Alike
 from connwatch.correlate.score import Scorer
 from connwatch.correlate.solve import solve
 from connwatch.correlate.sticky import Stickiness
@@ -174,7 +175,7 @@ class Window:
         """What was tied one by one may still be settled by counting: one look at each pair, where there is leisure and not too many are open."""
         if self._habits is not None and len(self.lanes) <= _COUNTED:
             pieces = sorted(self.lanes.live.values(), key=lambda f: f.place)
-            settle_by_counting(pieces, Scorer(self.tables, self._habits, self.newest), {id(piece) for piece in pieces})
+            settle_by_counting(pieces, Scorer(self.tables, self._habits, self.newest, Alike()), {id(piece) for piece in pieces})
 
     def _jointly(self, nodes: list[Fragment]) -> None:
         """Assign all of `nodes` at once; the solver merges them, so they leave the indexes meanwhile."""
