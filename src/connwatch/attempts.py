@@ -60,7 +60,7 @@ class Ledger:
     _told: dict[int, _Told] = field(default_factory=dict)
     _watch: dict[int, int] = field(default_factory=dict)  # fragment -> the second at which it is looked at again
     _withdrawn: list[Attempt] = field(default_factory=list)  # told of, and part of another by now
-    _agenda: dict[int, list[int]] = field(default_factory=dict)  # the same by second; a fragment that was moved is stale there
+    _agenda: dict[int, dict[int, None]] = field(default_factory=dict)  # the same by second
     _seconds: list[int] = field(default_factory=list)  # those of the agenda, as a heap
 
     def __post_init__(self) -> None:
@@ -117,6 +117,8 @@ class Ledger:
 
     def due(self) -> float | None:
         """The next instant at which silence alone changes something."""
+        while self._seconds and not self._agenda[self._seconds[0]]:
+            del self._agenda[heapq.heappop(self._seconds)]
         due = min(self._dues())
         return None if due == _NEVER else due
 
@@ -140,7 +142,8 @@ class Ledger:
             if due == agenda:
                 second = heapq.heappop(self._seconds)
                 for key in self._agenda.pop(second):
-                    if self._watch.get(key) == second:
+                    if self._watch.get(key) == second:  # it may have been closed with another
+                        del self._watch[key]
                         changes += self._look_at(key, second)
             elif due == window:
                 changes += self._settle(due)
@@ -183,12 +186,12 @@ class Ledger:
         window = self._window
         for key in window.gone:
             self._forget(key)
-            self._watch.pop(key, None)
+            self._look_no_more(key)
         window.gone.clear()
         for key, fragment in window.changed.items():
             second = self._watch.get(key)
             if second is None or second > fragment.end + _LINGER + 1.0:
-                self._look_again(key, fragment.end + _LINGER)
+                self._look_again(key, fragment.end + self._quiet(fragment))
         if self.live:
             self._untold.update(window.changed)
         window.changed.clear()
@@ -201,16 +204,28 @@ class Ledger:
         if told is not None:
             self._withdrawn.append(told.attempt)
 
+    def _quiet(self, fragment: Fragment) -> float:
+        """Seconds after the end of a fragment before which it is not worth a look: of the very many that are one request, none before its time."""
+        if len(fragment.members) > 1:
+            return _LINGER
+        wait = patience(fragment.members[0].event, self.catalogue)
+        return _LINGER if wait is None or wait < _LINGER else wait
+
     def _look_again(self, key: int, when: float) -> None:
-        second = ceil(when)
-        self._watch[key] = second
+        self._look_no_more(key)
+        second = self._watch[key] = ceil(when)
         row = self._agenda.get(second)
         if row is None:
-            row = self._agenda[second] = []
+            row = self._agenda[second] = {}
             heapq.heappush(self._seconds, second)
             if second < self.soonest:
                 self.soonest = second
-        row.append(key)
+        row[key] = None
+
+    def _look_no_more(self, key: int) -> None:
+        second = self._watch.pop(key, None)
+        if second is not None and second in self._agenda:
+            self._agenda[second].pop(key, None)
 
     def _look_at(self, key: int, now: float) -> list[Change]:
         """The time of a fragment has come: close it, or wait for the next instant at which its verdict may change."""
@@ -223,12 +238,6 @@ class Ledger:
         if key in self._window.fresh:
             self._look_again(key, max(now, self._window.due() or now) + LOOKAHEAD)
             return []
-        if len(fragment.members) == 1 and fragment.guess is None and fragment.guessed_by is None:
-            event = fragment.members[0].event
-            wait = patience(event, self.catalogue)
-            if wait is not None and event.at + wait > now:
-                self._look_again(key, event.at + wait)
-                return []
         attempt = self._attempt(fragment)
         due = self._judge(fragment, attempt, now)
         if due is None or due <= now:
@@ -274,7 +283,7 @@ class Ledger:
         key = id(fragment)
         changes = self._tell(key, attempt) if self.live else []
         self._told.pop(key, None)
-        self._watch.pop(key, None)
+        self._look_no_more(key)
         self._window.close(fragment)
         changes.append(Evicted(now, attempt) if evicted else Closed(now, attempt))
         return changes

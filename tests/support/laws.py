@@ -18,9 +18,13 @@ LATENESS = 2.0
 
 
 class Finals:
-    """Reads changes as a sink does, and minds their grammar: an attempt is opened, reached, and then closed, evicted or withdrawn."""
+    """Reads changes as a sink does, and minds their grammar: an attempt is opened, reached, and then closed, evicted or withdrawn.
 
-    def __init__(self) -> None:
+    Who is not `watching` hears of the end alone.
+    """
+
+    def __init__(self, *, watching: bool) -> None:
+        self.watching = watching
         self.rows: dict[str, dict[str, Any]] = {}
         self.open: dict[str, int] = {}  # attempt -> steps told
 
@@ -31,7 +35,7 @@ class Finals:
             if isinstance(change, Opened):
                 assert name not in self.open, "opened twice"
                 self.open[name] = 0
-            elif not change.attempt.noise:
+            elif self.watching and not change.attempt.noise:
                 assert name in self.open, f"{type(change).__name__} of an attempt that was never opened"
             if isinstance(change, Reached):
                 self.open[name] += 1
@@ -70,7 +74,8 @@ def at_once(logs: Logs, **options: Any) -> list[dict[str, Any]]:
 
 def as_blocks(logs: Logs, blocks: Sequence[tuple[str, bytes]], **options: Any) -> list[dict[str, Any]]:
     """Blocks as they are cut, without a clock."""
-    engine, finals = engine_for(logs, **options), Finals()
+    engine = engine_for(logs, **options)
+    finals = Finals(watching=engine.options.live)
     for name, block in blocks:
         finals.hear(engine.feed(name, block))
     return _end(engine, finals, logs)
@@ -88,7 +93,8 @@ def as_bytes(logs: Logs, **options: Any) -> list[dict[str, Any]]:
 
 def stepped(logs: Logs, steps: float, **options: Any) -> list[dict[str, Any]]:
     """Everything fed, then a clock that goes from before the first line to long after the last in steps of so many seconds."""
-    engine, finals = engine_for(logs, **options), Finals()
+    engine = engine_for(logs, **options)
+    finals = Finals(watching=engine.options.live)
     for name, text in sorted(logs.items()):
         finals.hear(engine.feed(name, text))
         finals.hear(engine.end_source(name))
@@ -107,7 +113,8 @@ def watched(logs: Logs, chance: random.Random, *, ahead: float = 1.0, **options:
 
     A log is read on only while it is not more than `ahead` seconds before the others.
     """
-    engine, finals = engine_for(logs, **options), Finals()
+    engine = engine_for(logs, **options)
+    finals = Finals(watching=engine.options.live)
     left = {name: text.splitlines(keepends=True) for name, text in sorted(logs.items()) if text}
     rest = dict.fromkeys(left, b"")
     while left:

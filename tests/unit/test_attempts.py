@@ -196,6 +196,16 @@ def test_the_quietest_are_evicted_when_there_are_too_many() -> None:
     assert len(book.open_attempts(1060.0)) == 3
 
 
+def test_what_was_evicted_leaves_nothing_to_look_at() -> None:
+    book = ledger(max_open=50)
+    requests = [step(Stage.AUTHORIZATION, 1000.0 + n * 0.1, 302, address=f"10.0.{n // 250}.{n % 250}", keys=[("state", str(n))]) for n in range(2000)]
+    book.take(timed(requests))
+    assert book.evicted > 1000
+    waiting = len(book.open_attempts(1200.0))
+    assert waiting <= 450
+    assert sum(len(row) for row in book._agenda.values()) <= waiting
+
+
 def test_of_a_very_long_attempt_the_beginning_and_the_end_are_shown() -> None:
     events = [step(Stage.SESSION, 1000.0 + n, 200, keys=[("session", "one")]) for n in range(500)]
     changes = [*(book := ledger()).take(timed(events)), *book.finish()]
