@@ -8,18 +8,18 @@ Looks happen on whole seconds, many at a time, and a fragment that grew is moved
 from __future__ import annotations
 
 import hashlib
-import heapq
 from collections.abc import Iterable
 from dataclasses import dataclass, field
-from math import ceil
 
+from connwatch.correlate.agenda import Agenda
 from connwatch.correlate.fragment import Fragment
 from connwatch.correlate.sweep import OVER, Sweeps
 from connwatch.correlate.tables import Tables
 from connwatch.correlate.window import LOOKAHEAD, PATIENCE, QUIET, Window
 from connwatch.diagnose.judge import judge, patience, place_in_time
+from connwatch.diagnose.telling import Telling
 from connwatch.model.attempt import Attempt, Step
-from connwatch.model.change import Change, Closed, Evicted, Opened, Reached, Updated, Withdrawn
+from connwatch.model.change import Change, Closed, Evicted
 from connwatch.model.event import Event
 from connwatch.rules.catalogue import Catalogue
 
@@ -28,15 +28,6 @@ __all__ = ["Ledger"]
 _LINGER = 60.0  # seconds after the last event during which a decided attempt may still grow
 _REMEMBERED = 200  # steps kept of one attempt
 _NEVER = float("inf")
-
-
-@dataclass(slots=True)
-class _Told:
-    """What was last said of an attempt."""
-
-    attempt: Attempt
-    steps: set[tuple[int, int]] = field(default_factory=set)  # where they stand
-    verdict: tuple[str, str | None, str] = ("", None, "")
 
 
 @dataclass(slots=True)
@@ -57,11 +48,8 @@ class Ledger:
     _window: Window = field(init=False)
     _sweeps: Sweeps = field(default_factory=Sweeps)
     _untold: dict[int, Fragment] = field(default_factory=dict)  # grew since it was last told; only while somebody watches
-    _told: dict[int, _Told] = field(default_factory=dict)
-    _watch: dict[int, int] = field(default_factory=dict)  # fragment -> the second at which it is looked at again
-    _withdrawn: list[Attempt] = field(default_factory=list)  # told of, and part of another by now
-    _agenda: dict[int, dict[int, None]] = field(default_factory=dict)  # the same by second
-    _seconds: list[int] = field(default_factory=list)  # those of the agenda, as a heap
+    _telling: Telling = field(default_factory=Telling)
+    _agenda: Agenda = field(default_factory=Agenda)
 
     def __post_init__(self) -> None:
         self._window = Window(self.tables)
@@ -117,14 +105,12 @@ class Ledger:
 
     def due(self) -> float | None:
         """The next instant at which silence alone changes something."""
-        while self._seconds and not self._agenda[self._seconds[0]]:
-            del self._agenda[heapq.heappop(self._seconds)]
         due = min(self._dues())
         return None if due == _NEVER else due
 
     def _dues(self) -> tuple[float, float, float]:
         """When the agenda, the window and the sweeps are due; infinity where nothing is. Sweeps wait for the window: it may have strays for them."""
-        agenda = self._seconds[0] if self._seconds else _NEVER
+        agenda = self._agenda.due()
         window, sweeps = self._window.due(), self._sweeps.due()
         return (agenda, _NEVER, _NEVER if sweeps is None else sweeps) if window is None else (agenda, window, _NEVER)
 
@@ -140,11 +126,8 @@ class Ledger:
             if due > now or due == _NEVER or (before and due == now):
                 break
             if due == agenda:
-                second = heapq.heappop(self._seconds)
-                for key in self._agenda.pop(second):
-                    if self._watch.get(key) == second:  # it may have been closed with another
-                        del self._watch[key]
-                        changes += self._look_at(key, second)
+                for key in self._agenda.take():
+                    changes += self._look_at(key, due)
             elif due == window:
                 changes += self._settle(due)
             else:
@@ -169,7 +152,7 @@ class Ledger:
         while until == _NEVER and window.fresh:
             window.settle(until)
         for stray in self._sweeps.absorb(f for f in fresh if id(f) in window.lanes.live):
-            self._forget(id(stray))
+            self._telling.take_back(id(stray))
             window.close(stray)
         changes = self._sweep_out(until)
         changes += self._put_on_agenda()
@@ -185,24 +168,17 @@ class Ledger:
     def _put_on_agenda(self) -> list[Change]:
         window = self._window
         for key in window.gone:
-            self._forget(key)
-            self._look_no_more(key)
+            self._telling.take_back(key)
+            self._agenda.drop(key)
         window.gone.clear()
         for key, fragment in window.changed.items():
-            second = self._watch.get(key)
+            second = self._agenda.when(key)
             if second is None or second > fragment.end + _LINGER + 1.0:
                 self._look_again(key, fragment.end + self._quiet(fragment))
         if self.live:
             self._untold.update(window.changed)
         window.changed.clear()
-        withdrawn, self._withdrawn = self._withdrawn, []
-        return [Withdrawn(attempt.ended_at, attempt) for attempt in withdrawn]
-
-    def _forget(self, key: int) -> None:
-        """This fragment is none of its own any more; who heard of it must hear that."""
-        told = self._told.pop(key, None)
-        if told is not None:
-            self._withdrawn.append(told.attempt)
+        return self._telling.withdrawn()
 
     def _quiet(self, fragment: Fragment) -> float:
         """Seconds after the end of a fragment before which it is not worth a look: of the very many that are one request, none before its time."""
@@ -212,20 +188,9 @@ class Ledger:
         return _LINGER if wait is None or wait < _LINGER else wait
 
     def _look_again(self, key: int, when: float) -> None:
-        self._look_no_more(key)
-        second = self._watch[key] = ceil(when)
-        row = self._agenda.get(second)
-        if row is None:
-            row = self._agenda[second] = {}
-            heapq.heappush(self._seconds, second)
-            if second < self.soonest:
-                self.soonest = second
-        row[key] = None
-
-    def _look_no_more(self, key: int) -> None:
-        second = self._watch.pop(key, None)
-        if second is not None and second in self._agenda:
-            self._agenda[second].pop(key, None)
+        self._agenda.put(key, when)
+        if when < self.soonest:
+            self.soonest = when
 
     def _look_at(self, key: int, now: float) -> list[Change]:
         """The time of a fragment has come: close it, or wait for the next instant at which its verdict may change."""
@@ -255,35 +220,14 @@ class Ledger:
                 continue  # what is not decided yet would be told as an attempt of its own, and withdrawn
             fragment = self._untold.pop(key)
             if key in window.lanes.live:
-                attempt = self._judged(fragment, now)
-                changes += self._tell(key, attempt)
-                told = self._told[key]
-                verdict = attempt.outcome.value, attempt.stuck_at, attempt.diagnoses[0].code if attempt.diagnoses else ""
-                if verdict != told.verdict:
-                    told.verdict = verdict
-                    changes.append(Updated(attempt.ended_at, attempt))
-        return changes
-
-    def _tell(self, key: int, attempt: Attempt) -> list[Change]:
-        """What is new of a fragment's attempt since it was last told."""
-        told = self._told.get(key)
-        changes: list[Change] = []
-        if told is not None and told.attempt.id != attempt.id:
-            changes.append(Withdrawn(told.attempt.ended_at, told.attempt))
-            told = None
-        if told is None:
-            told = self._told[key] = _Told(attempt)
-            changes.append(Opened(attempt.started_at, attempt))
-        told.attempt = attempt
-        changes += [Reached(step.event.at, attempt, step) for step in attempt.steps if step.event.serial not in told.steps]
-        told.steps = {step.event.serial for step in attempt.steps}
+                changes += self._telling.judged(key, self._judged(fragment, now))
         return changes
 
     def _end(self, fragment: Fragment, now: float, attempt: Attempt, *, evicted: bool = False) -> list[Change]:
         key = id(fragment)
-        changes = self._tell(key, attempt) if self.live else []
-        self._told.pop(key, None)
-        self._look_no_more(key)
+        changes = self._telling.news(key, attempt) if self.live else []
+        self._telling.ended(key)
+        self._agenda.drop(key)
         self._window.close(fragment)
         changes.append(Evicted(now, attempt) if evicted else Closed(now, attempt))
         return changes

@@ -41,7 +41,7 @@ def settle_by_counting(fragments: list[Fragment], scorer: Scorer, begun: Collect
     """
     for fragment in fragments:
         later = fragment.guess
-        if later is not None and id(later) not in begun:
+        if later is not None and (id(later) not in begun or later.part_of is not None):
             fragment.guess = later.guessed_by = None
     web = Web(fragments, scorer, {id(fragment) for fragment in fragments if id(fragment) in begun and fragment.guessed_by is not None})
     edges = web.edges({id(fragment) for fragment in fragments if fragment.guess is not None})

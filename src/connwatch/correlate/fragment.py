@@ -114,6 +114,7 @@ class Fragment:
         members.append(Member(event, link, kind))
         if late:
             members.sort(key=_place)
+        self.counted = ""
         if kind == "accepted":
             self.accepted = True
         self._notice(event, leg_of(kind))
@@ -164,6 +165,7 @@ class Fragment:
     def merge(self, other: Fragment, link: Link) -> None:
         """Take the members of `other`. The link of its first member becomes `link`; the rest keep theirs."""
         other.part_of = self
+        self.counted = ""
         first = other.members[0]
         first.link = weaker(first.link, link)
         in_order = _place(self.members[-1]) <= _place(first)

@@ -118,6 +118,8 @@ class Window:
             return
         while home.part_of is not None:
             home = home.part_of
+        if id(home) not in self.lanes.live:
+            return
         self._home[event.serial] = home
         home.notice_keys(event)
         self.lanes.grew(home, lane_of(event))
