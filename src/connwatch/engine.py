@@ -240,10 +240,11 @@ class Engine:
         for change in changes:
             if isinstance(change, Closed | Evicted):
                 attempt = change.attempt
-                self._closed.clients[attempt.client] += 1
-                self._closed.outcomes[attempt.outcome.value] += 1
-                if attempt.diagnoses:
-                    self._closed.diagnoses[attempt.diagnoses[0].code] += 1
+                if not attempt.is_piece:
+                    self._closed.clients[attempt.client] += 1
+                    self._closed.outcomes[attempt.outcome.value] += 1
+                    if attempt.diagnoses:
+                        self._closed.diagnoses[attempt.diagnoses[0].code] += 1
                 for step in attempt.steps:
                     self._closed.links[step.link] += 1
         return changes

@@ -105,13 +105,17 @@ def test_ten_at_once_behind_one_address_are_told_apart_or_said_to_be_a_group() -
 def test_of_a_crowd_behind_one_address_counting_tells_how_many_got_through(seed: int, users: int, unused: int) -> None:
     """Within a second and a half nothing tells them apart. Their beginnings stay apart, what is unsure says so, and the sum is right."""
     log, truth = crowd(seed, users, unused=unused)
-    attempts = [change.attempt for change in run(log) if isinstance(change, Closed)]
+    made = engine()
+    made.feed("nginx", log)
+    attempts = [change.attempt for change in made.finish() if isinstance(change, Closed)]
+    outcomes = made.stats().outcomes
+    assert (outcomes["connected"], outcomes["stalled"]) == (users - unused, unused), "pieces are not counted as attempts"
     begun = [attempt for attempt in attempts if attempt.entry.value == "challenge"]
     assert Counter(attempt.outcome.value for attempt in begun) == +Counter(connected=users - unused, stalled=unused)
     assert max(sum(step.event.stage.value == "challenge" for step in attempt.steps) for attempt in attempts) == 1
     assert precision(attempts, truth) > 0.6
     assert {attempt.stuck_at for attempt in begun if attempt.outcome is Outcome.STALLED} <= {"session"}
-    shares = {link: [] for link in ("inferred", "ambiguous")}
+    shares: dict[str, list[bool]] = {link: [] for link in ("inferred", "ambiguous")}
     for attempt in attempts:
         for before, step in itertools.pairwise(attempt.steps):
             if step.link in shares:

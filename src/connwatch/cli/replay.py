@@ -125,7 +125,8 @@ def _tabulate(attempts: Iterable[Attempt], engine: Engine, *, show_probes: bool)
     counted: Counter[Outcome] = Counter()
     rows = []
     for attempt in attempts:
-        counted[attempt.outcome] += 1
+        if not attempt.is_piece:
+            counted[attempt.outcome] += 1
         if show_probes or attempt.outcome is not Outcome.PROBE:
             rows.append(row_of(attempt))
     shown = screen()

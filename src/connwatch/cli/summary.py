@@ -21,7 +21,7 @@ def summary(
     rows: Sequence[Row], counted: Counter[Outcome], stats: Mapping[str, Any], samples: Sequence[Unparsed], *, show_probes: bool
 ) -> Iterator[str]:
     """One message after the other; `stats` are the engine's totals."""
-    yield _attempts(rows, counted, stats)
+    yield _attempts(rows, counted, stats, show_probes=show_probes)
     probes = counted[Outcome.PROBE]
     if probes and not show_probes:
         yield f"{_many(probes, 'probe')} not shown: health checks, scanners and the like (--outcome probe shows them)"
@@ -37,7 +37,7 @@ def summary(
         yield f"{_many(stats['oversized'], 'line')} too long to be read"
 
 
-def _attempts(rows: Sequence[Row], counted: Counter[Outcome], stats: Mapping[str, Any]) -> str:
+def _attempts(rows: Sequence[Row], counted: Counter[Outcome], stats: Mapping[str, Any], *, show_probes: bool) -> str:
     lines = _many(stats.get("lines") or 0, "line")
     if not rows:
         return f"no connector attempt in {lines}"
@@ -46,7 +46,9 @@ def _attempts(rows: Sequence[Row], counted: Counter[Outcome], stats: Mapping[str
     when = days[0] if len(days) == 1 else f"{days[0]} to {days[-1]}"
     servers = {row.server for row in rows}
     where = f" at {next(iter(servers))}" if len(servers) == 1 and servers != {"-"} else ""
-    return f"{_many(len(rows), 'attempt')}{where}, {when} (UTC): {parts or 'probes only'}; {lines} read"
+    count = counted.total() - (0 if show_probes else counted[Outcome.PROBE])
+    pieces = f" in {len(rows):,} pieces, because some cannot be told apart," if count < len(rows) else ""
+    return f"{_many(count, 'attempt')}{pieces}{where}, {when} (UTC): {parts or 'probes only'}; {lines} read"
 
 
 def _many(count: int, noun: str) -> str:

@@ -76,3 +76,8 @@ class Attempt:
     counted: Literal["", "used", "unused"] = ""
     previous: str | None = None
     open: bool = False
+
+    @property
+    def is_piece(self) -> bool:
+        """Whether it is a later piece of an attempt that counting put together: the piece that holds the beginning stands for it in totals."""
+        return bool(self.group) and self.group != f"group-{self.id}"

@@ -92,18 +92,30 @@ class Metrics:
                     self._withdrawn.labels(*labels).inc()
                 continue
             final = isinstance(change, Closed | Evicted)
+            if isinstance(change, Evicted):
+                self._evicted.inc()
+            if final and attempt.is_piece:
+                self._part(attempt)
+                continue
             if attempt.id not in self._counted and (final or attempt.ended_at - attempt.started_at >= SETTLED):
                 self._begin(attempt)
             if final:
                 del self._counted[attempt.id]
-                if isinstance(change, Evicted):
-                    self._evicted.inc()
                 self._end(attempt)
 
     def _begin(self, attempt: Attempt) -> None:
         labels = self.labels.client("connwatch_attempts_started", attempt.client), self.labels.host(attempt.server)
         self._counted[attempt.id] = labels
         self._started.labels(*labels).inc(1, {"attempt_id": attempt.id})
+
+    def _part(self, attempt: Attempt) -> None:
+        """A later piece of an attempt whose first piece is counted: its steps were reached, but nobody else began or ended."""
+        labels = self._counted.pop(attempt.id, None)
+        if labels is not None:
+            self._withdrawn.labels(*labels).inc()
+        client = self.labels.client("connwatch_step_reached", attempt.client)
+        for name in {name for step in attempt.steps if (name := step_of(step.event.stage))}:
+            self._reached.labels(client, name).inc(1, {"attempt_id": attempt.id})
 
     def _end(self, attempt: Attempt) -> None:
         exemplar = {"attempt_id": attempt.id}

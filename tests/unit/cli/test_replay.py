@@ -13,6 +13,7 @@ from connwatch.cli.main import cli
 from connwatch.cli.setup import Setup
 from connwatch.model.record import Unparsed
 from support.attempts import ToldEngine, a_probe, connected, the_silence
+from support.crowd import crowd
 
 ATTEMPTS = [the_silence(), connected(), a_probe()]
 
@@ -162,3 +163,12 @@ class TestReport:
         nothing = self.report(log)
         assert nothing.exit_code == 2
         assert "no connector attempt in these logs" in nothing.stderr
+
+
+def test_pieces_of_attempts_that_cannot_be_told_apart_are_counted_once(tmp_path: Path) -> None:
+    log = tmp_path / "crowd.log"
+    log.write_bytes(crowd(100, 6, unused=1)[0])
+    shown = replay(str(log))
+    assert "6 attempts in 13 pieces, because some cannot be told apart, at mcp.example.org" in shown.stderr
+    assert "5 connected, 1 stalled" in shown.stderr
+    assert json.loads(replay("--stats", str(log)).stdout)["attempts"]["outcome"] == {"connected": 5, "stalled": 1}

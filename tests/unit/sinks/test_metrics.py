@@ -85,6 +85,18 @@ def test_what_proves_to_be_part_of_another_attempt_is_taken_back_and_leaves_noth
     assert metrics._counted == {}
 
 
+def test_a_piece_of_an_attempt_is_no_attempt_but_its_steps_were_reached() -> None:
+    metrics, first, later = made(), connected(), connected()
+    later.id = "later"
+    first.group = later.group = f"group-{first.id}"
+    metrics.receive([Opened(T, first), Opened(T, later), Closed(T, first), Closed(T, later)])
+    found = samples(metrics)
+    assert found["connwatch_attempts_finished_total", ("chatgpt", HOST, "connected")] == 1
+    assert found["connwatch_attempts_started_total", ("chatgpt", HOST)] - found["connwatch_attempts_withdrawn_total", ("chatgpt", HOST)] == 1
+    assert found["connwatch_step_reached_total", ("chatgpt", "session")] == 2
+    assert metrics._counted == {}
+
+
 def test_a_success_leaves_its_time_and_not_its_age() -> None:
     metrics, attempt = made(), connected()
     assert not any(name == "connwatch_last_success_timestamp_seconds" for name, _ in samples(metrics))
