@@ -213,13 +213,16 @@ class Ledger:
     # telling
 
     def _tell_all(self, now: float) -> list[Change]:
-        changes: list[Change] = []
+        """Tell what grew, and the pieces that counting puts together with it."""
         window = self._window
+        grown: dict[int, Fragment] = {}
         for key in list(self._untold):
             if key in window.fresh:
                 continue  # what is not decided yet would be told as an attempt of its own, and withdrawn
-            fragment = self._untold.pop(key)
-            if key in window.lanes.live:
+            grown.update((id(piece), piece) for piece in self._untold.pop(key).whole())
+        changes: list[Change] = []
+        for key, fragment in grown.items():
+            if key in window.lanes.live and key not in window.fresh:
                 changes += self._telling.judged(key, self._judged(fragment, now))
         return changes
 
@@ -239,7 +242,7 @@ class Ledger:
         attempt = self._attempt(fragment)
         attempt.steps = [Step(step.event, step.link) for step in attempt.steps]
         attempt.open = True
-        judge(attempt, self.catalogue, now=max(now, fragment.end), deaf=self.deaf)
+        self._judge(fragment, attempt, max(now, fragment.end))
         return attempt
 
     def _judge(self, fragment: Fragment, attempt: Attempt, now: float) -> float | None:

@@ -123,6 +123,18 @@ def test_of_a_crowd_behind_one_address_counting_tells_how_many_got_through(seed:
     assert sum(shares["inferred"]) >= 0.7 * len(shares["inferred"]), "what is called inferred is mostly right"
 
 
+def test_who_watches_a_crowd_hears_of_no_stall_where_everybody_got_through() -> None:
+    """A piece alone looks stalled; with those that counting puts to it, it is not."""
+    made, heard = engine(live=True), []
+    for line in crowd(7, 20)[0].splitlines(keepends=True):
+        made.feed("nginx", line)
+        heard += made.advance((made.frontier("nginx") or 0.0) - 2.0)
+    newest = made.frontier("nginx")
+    assert newest is not None
+    heard += [change for after in range(30) for change in made.advance(newest + after)]
+    assert {change.attempt.outcome.value for change in heard if isinstance(change, Updated)} == {"connected"}
+
+
 def test_of_equal_stamps_the_order_of_the_log_is_the_order_of_events() -> None:
     """Twenty in step: each stage of one falls on the very instant of another stage of another."""
     rows = closed(run(proxy(*[story(n * 0.05, state=f"s{n}") for n in range(20)], address="172.20.0.5")))

@@ -184,12 +184,15 @@ class Window:
         for node in nodes:
             self.lanes.close(node)
         before = {id(node): len(node.members) for node in nodes}
+        counted = {id(node): (node.guess, node.counted) for node in nodes}
         begun = {id(node) for node in nodes if id(node) not in self.fresh}
         groups, habits = solve(nodes, self.tables, self._sticky.share(), begun)
         if len(nodes) > _TELLING or self._habits is None:
             self._habits = habits
         for group in groups:
             self.lanes.open(group)
+            if counted[id(group)] != (group.guess, group.counted):
+                self.changed[id(group)] = group
             if before.pop(id(group)) != len(group.members):
                 self.changed[id(group)] = group
                 for member in group.members:

@@ -97,6 +97,8 @@ class Metrics:
             if final and attempt.is_piece:
                 self._part(attempt)
                 continue
+            if attempt.is_piece:
+                continue
             if attempt.id not in self._counted and (final or attempt.ended_at - attempt.started_at >= SETTLED):
                 self._begin(attempt)
             if final:
