@@ -94,7 +94,7 @@ class CodaParser:
             return (self._chatter(message),)
         if not tag:
             record = gateway_record(message, self._name, self._redactor) if is_gateway(text) else None
-            return (record or Unparsed(message.source, message.line, self._redactor.text(text)[:300], "no line of coda-mcp begins so"),)
+            return (record or Unparsed(message.source, message.line, self._redactor.sample(text), "no line of coda-mcp begins so"),)
         shape = shape_of(text) if phrase is None or phrase.error or phrase.trouble or text.rstrip().endswith("{") else None
         if shape is not None:
             self._gatherer.open(message, shape)
@@ -104,7 +104,7 @@ class CodaParser:
     def _request(self, message: Message) -> Record:
         found = _REQUEST.fullmatch(message.head)
         if found is None:
-            return Unparsed(message.source, message.line, self._redactor.text(message.head)[:300], "a request line of coda-mcp, cut or changed")
+            return Unparsed(message.source, message.line, self._redactor.sample(message.head), "a request line of coda-mcp, cut or changed")
         return self._begun(message, found[1], found[2], authorization=found[3] == "yes")
 
     def _begun(self, message: Message, method: str, url: str, *, authorization: bool) -> Record:

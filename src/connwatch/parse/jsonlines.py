@@ -55,7 +55,7 @@ class JsonParser:
         at, text = stamped(line)
         values, reason = json_object(text)
         if reason:
-            return (Unparsed(line.source, line.number, self._redactor.text(text)[:300], reason),)
+            return (Unparsed(line.source, line.number, self._redactor.sample(text), reason),)
         return (self._reader.record(line, at, values),)
 
     def flush(self) -> Sequence[Record]:

@@ -53,7 +53,7 @@ class LogfmtParser:
         at, text = stamped(line)
         values = pairs_of(text)
         if len(values) < 2:
-            return (Unparsed(line.source, line.number, self._redactor.text(text)[:300], "fewer than two name=value pairs"),)
+            return (Unparsed(line.source, line.number, self._redactor.sample(text), "fewer than two name=value pairs"),)
         return (self._reader.record(line, at, values),)
 
     def flush(self) -> Sequence[Record]:

@@ -21,7 +21,6 @@ from connwatch.parse.strip import strip
 
 __all__ = ["NginxStream", "nginx_error_stream", "nginx_stream"]
 
-_LONGEST = 300
 #: Lines of a container that runs nginx which are about no request, by how they begin (docker-gen's follow a stamp).
 _TALK = re.compile(
     r"Info: |Warning: |Error: |Setting up DH|Custom |Generating |DH parameters|Reloading nginx|nginx: (?:\[|the configuration|configuration file)"
@@ -71,7 +70,7 @@ class NginxStream:
             record = self._errors.record(text, line, engine)
         if record is None and (stripped.process or _TALK.match(text) or not text.strip()):
             record = self._talk(text, line, engine)
-        return (record or Unparsed(line.source, line.number, self._redactor.text(line.text)[:_LONGEST], self.failure(text)),)
+        return (record or Unparsed(line.source, line.number, self._redactor.sample(line.text), self.failure(text)),)
 
     def flush(self) -> Sequence[Record]:
         """Nothing: every line is complete in itself."""

@@ -23,7 +23,6 @@ _PATIENCE = 64  # lines that the leader refused and one other took, less those t
 _MOST_VAIN = 256  # lines in a row that no format took, before only every 32nd is tried on all
 _NOW_AND_THEN = 32
 _ASIDE = 0.3
-_LONGEST = 300
 
 
 @dataclass(slots=True)
@@ -193,7 +192,7 @@ class AutoParser:
             self._refused = 0
 
     def _unknown(self, line: Line) -> Unparsed:
-        return Unparsed(line.source, line.number, self._redactor.text(line.text)[:_LONGEST], "no format takes this line")
+        return Unparsed(line.source, line.number, self._redactor.sample(line.text), "no format takes this line")
 
 
 def _tried(parser: Parser, line: Line) -> list[Record]:

@@ -58,6 +58,7 @@ _MOST_PARAMS = 48
 _MEMO_SIZE = 2048
 _LONGEST_KNOWN = 256
 _LONGEST_VALUE = 512
+_LONGEST_SAMPLE = 300
 _LONGEST_PATH = 512
 _MOST_SEGMENTS = 32
 
@@ -155,6 +156,10 @@ class Redactor:
     def text(self, text: str) -> str:
         """Free text, safe to keep and to show: secrets digested, what does not print made visible."""
         return printable(scrub(text, self.digest))
+
+    def sample(self, text: str) -> str:
+        """A line that no format takes, as it is kept: redacted, and cut to 300 characters."""
+        return self.text(text)[:_LONGEST_SAMPLE]
 
     def _segment(self, segment: str) -> str:
         bare = _MATRIX.sub("", segment) if ";" in segment else segment

@@ -161,7 +161,7 @@ class UvicornParser:
         if level or not text.strip() or drawn(text):
             facts = {"started": "yes"} if _STARTED.match(text) else {"stopped": "yes"} if _STOPPED.match(text) else {}
             return [Chatter(*place, format=self._name, facts=facts)]
-        return [Unparsed(message.source, message.line, self._redactor.text(text)[:300], "neither an access line nor a logger's message")]
+        return [Unparsed(message.source, message.line, self._redactor.sample(text), "neither an access line nor a logger's message")]
 
 
 def _access(text: str) -> re.Match[str] | None:
