@@ -135,6 +135,15 @@ def test_who_watches_a_crowd_hears_of_no_stall_where_everybody_got_through() -> 
     assert {change.attempt.outcome for change in heard if isinstance(change, Updated)} <= GOOD
 
 
+def test_a_token_that_nobody_used_is_not_counted_away_by_others_who_come_back() -> None:
+    """One after the other from one address, the third stops after its token; later two sessions are opened with tokens of before."""
+    flows = [story(n * 20.0, state=f"s{n}", until=6 if n == 2 else 9) for n in range(5)]
+    back = [f"{at} claude POST /mcp 200\n{at + 0.1} claude POST /mcp 202\n{at + 0.2} claude POST /mcp 200" for at in (170.0, 200.0)]
+    rows = told(run(proxy(*flows, *back, address="172.20.0.5")))
+    assert [row[1:3] for row in rows if row[3] == 6] == [("stalled", "session")]
+    assert sum(row[1] == "connected" for row in rows) == 4
+
+
 def test_of_equal_stamps_the_order_of_the_log_is_the_order_of_events() -> None:
     """Twenty in step: each stage of one falls on the very instant of another stage of another."""
     rows = closed(run(proxy(*[story(n * 0.05, state=f"s{n}") for n in range(20)], address="172.20.0.5")))

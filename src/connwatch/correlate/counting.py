@@ -24,11 +24,15 @@ _OWN_SESSION = frozenset({"close", "stream+"})  # who ends a session, or listens
 
 @dataclass(slots=True)
 class _Use:
-    """Requests after the token of a fragment, how many of them were answered 202, and whether its own lines settle what became of it."""
+    """Requests after the token of a fragment, and how many of them were answered 202.
+
+    `contested`: some of them may be another attempt's; `settled`: its own lines say what became of the token.
+    """
 
     fragment: Fragment
     requests: int
     ready: int
+    contested: bool
     settled: bool
 
 
@@ -53,14 +57,15 @@ def settle_by_counting(fragments: list[Fragment], scorer: Scorer, begun: Collect
         if somebody.get(left, 0.0) >= _COUNTED:
             fragments[left].guess = fragments[right]
             fragments[right].guessed_by = fragments[left]
-    _count_uses(fragments)
+    _count_uses(fragments, {id(fragments[right]) for row in edges.values() for right in row})
 
 
-def _count_uses(fragments: Collection[Fragment]) -> None:
+def _count_uses(fragments: Collection[Fragment], continuing: Collection[int]) -> None:
     """Which tokens were not used, where clients that are alike say that they are ready after the first use (202 for a notification).
 
-    A second such answer in one piece is somebody else's, and so is one in a piece that nobody leads to. So of the pieces that lack theirs
-    only those are without a use of their token that none of these makes up for; the fewest requests after the token come first.
+    A second such answer in a piece with doubtful lines is somebody else's, and so is one in a piece that could continue somebody (those
+    in `continuing`, by `id`) and that nobody leads to. So of the pieces that lack theirs only those are without a use of their token that
+    none of these makes up for; the fewest requests after the token come first. Sessions that are surely another's make up for nothing.
     """
     alike: dict[tuple[frozenset[str], frozenset[str]], list[_Use]] = {}
     spare: Counter[tuple[frozenset[str], frozenset[str]]] = Counter()
@@ -69,8 +74,8 @@ def _count_uses(fragments: Collection[Fragment]) -> None:
         use = _use_of(fragment)
         if use is not None:
             alike.setdefault((fragment.hosts, fragment.families), []).append(use)
-            spare[fragment.hosts, fragment.families] += max(use.ready - 1, 0)
-        elif fragment.guessed_by is None:
+            spare[fragment.hosts, fragment.families] += max(use.ready - 1, 0) if use.contested else 0
+        elif fragment.guessed_by is None and id(fragment) in continuing:
             spare[fragment.hosts, fragment.families] += sum(member.kind == "accepted" for member in fragment.members)
     for group, uses in alike.items():
         if 2 * sum(not use.ready for use in uses) >= len(uses):
@@ -91,4 +96,4 @@ def _use_of(fragment: Fragment) -> _Use | None:
     rest = [member for member in after if leg_of(member.kind) == "mcp"]
     own = any(member.kind in _OWN_SESSION for member in rest)
     contested = fragment.guess is not None or members[last].link == "ambiguous" or any(member.link == "ambiguous" for member in rest)
-    return _Use(fragment, len(rest), sum(member.kind == "accepted" for member in rest), own or (bool(rest) and not contested))
+    return _Use(fragment, len(rest), sum(member.kind == "accepted" for member in rest), contested, own or (bool(rest) and not contested))

@@ -42,9 +42,21 @@ def test_a_second_one_in_another_piece_makes_up_for_it() -> None:
     assert counted(*used, piece(13.0, TOKEN, USE, READY, USE, USE, READY), piece(14.0, TOKEN, USE)) == ["", "", "", "", "used"]
 
 
-def test_a_session_that_nobody_leads_to_makes_up_for_it() -> None:
+def test_one_session_after_two_tokens_is_the_use_of_one() -> None:
     used = [piece(10.0 + n, TOKEN, USE, READY, USE) for n in range(3)]
-    assert counted(*used, piece(13.0, TOKEN, USE), piece(5.0, USE, READY)) == ["", "", "", "used", ""]
+    for apart in (0.0001, 0.01):
+        tokens = [piece(13.0, TOKEN), piece(13.0 + apart, TOKEN)]
+        assert counted(*used, *tokens, piece(13.03, USE, READY)).count("unused") == 1
+
+
+def test_a_second_session_that_is_surely_its_own_makes_up_for_nothing() -> None:
+    used = [piece(10.0 + n, TOKEN, USE, READY, USE) for n in range(3)]
+    assert counted(*used, piece(13.0, TOKEN, USE, READY, USE, USE, READY, link="exact"), piece(14.0, TOKEN)) == ["", "", "", "", "unused"]
+
+
+def test_a_session_of_long_ago_makes_up_for_nothing() -> None:
+    used = [piece(10.0 + n, TOKEN, USE, READY, USE) for n in range(3)]
+    assert counted(*used, piece(13.0, TOKEN), piece(5000.0, USE, READY)) == ["", "", "", "unused", ""]
 
 
 def test_who_ended_a_session_had_one() -> None:
