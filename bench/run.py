@@ -95,9 +95,9 @@ def programs_for(log: pathlib.Path, tools: pathlib.Path, connwatch: str) -> dict
 
 def lines_told(name: str, output: str) -> int | None:
     """How many lines a program says it read: they must agree, or the comparison is void."""
-    pattern = {"C floor": r"lines=(\d+)", "connwatch": r'"lines": ?(\d+)', "mtail": r"^lines_total\{[^}]*\} (\d+)"}.get(name)
+    pattern = {"C floor": r"lines=(\d+)", "connwatch": r'"lines": ?(\d+)', "mtail": r"^lines_total\{[^}]*\} ([\d.e+]+)"}.get(name)
     hit = re.search(pattern, output, re.MULTILINE) if pattern else None
-    return int(hit[1]) if hit else None
+    return int(float(hit[1])) if hit else None  # mtail says a million as 1e+06
 
 
 def table(mix: str, count: int, timings: dict[str, Timing]) -> str:
