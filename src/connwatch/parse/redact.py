@@ -59,6 +59,7 @@ _MEMO_SIZE = 2048
 _LONGEST_KNOWN = 256
 _LONGEST_VALUE = 512
 _LONGEST_SAMPLE = 300
+_SAMPLES = 4  # while a format is being recognised a dozen of them refuse the same line one after the other
 _LONGEST_PATH = 512
 _MOST_SEGMENTS = 32
 
@@ -74,6 +75,7 @@ class Redactor:
 
     def __init__(self, key: bytes) -> None:
         self._open: dict[str, tuple[str, str]] = {}
+        self._samples: dict[str, str] = {}
         self._keyed = hashlib.blake2b(key=key if len(key) <= 64 else hashlib.blake2b(key).digest(), digest_size=8)
 
     def digest(self, value: str) -> str:
@@ -159,7 +161,12 @@ class Redactor:
 
     def sample(self, text: str) -> str:
         """A line that no format takes, as it is kept: redacted, and cut to 300 characters."""
-        return self.text(text)[:_LONGEST_SAMPLE]
+        known = self._samples.get(text)
+        if known is None:
+            if len(self._samples) >= _SAMPLES:
+                self._samples.clear()
+            known = self._samples[text] = self.text(text)[:_LONGEST_SAMPLE]
+        return known
 
     def _segment(self, segment: str) -> str:
         bare = _MATRIX.sub("", segment) if ";" in segment else segment
