@@ -152,7 +152,7 @@ class Ledger:
         while until == _NEVER and window.fresh:
             window.settle(until)
         for stray in self._sweeps.absorb(f for f in fresh if id(f) in window.lanes.live):
-            self._telling.take_back(id(stray))
+            self._forget(id(stray))
             window.close(stray)
         changes = self._sweep_out(until)
         changes += self._put_on_agenda()
@@ -168,8 +168,7 @@ class Ledger:
     def _put_on_agenda(self) -> list[Change]:
         window = self._window
         for key in window.gone:
-            self._telling.take_back(key)
-            self._agenda.drop(key)
+            self._forget(key)
         window.gone.clear()
         for key, fragment in window.changed.items():
             second = self._agenda.when(key)
@@ -179,6 +178,11 @@ class Ledger:
             self._untold.update(window.changed)
         window.changed.clear()
         return self._telling.withdrawn()
+
+    def _forget(self, key: int) -> None:
+        """This fragment is none of its own any more."""
+        self._telling.take_back(key)
+        self._agenda.drop(key)
 
     def _quiet(self, fragment: Fragment) -> float:
         """Seconds after the end of a fragment before which it is not worth a look: of the very many that are one request, none before its time."""

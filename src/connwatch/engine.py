@@ -145,9 +145,7 @@ class Engine:
     def finish(self) -> list[Change]:
         """End of the input: run the clock on until no deadline is open."""
         changes = self._run(float("inf"))
-        left = self._joiner.flush()
-        self._events += len(left)
-        changes += self._count(self._ledger.take(left))
+        changes += self._count(self._hand_on(self._joiner.flush()))
         changes += self._count(self._ledger.finish())
         return changes
 
@@ -208,15 +206,16 @@ class Engine:
             record = row.item
             events = joiner.release(row.at)
             if events or ledger.soonest < row.at:
-                self._events += len(events)
-                changes += ledger.take(events, row.at)
+                changes += self._hand_on(events, row.at)
             joiner.push(row.at - _behind(record), row.source, record)
-        events = joiner.release(until)
-        self._events += len(events)
-        changes += ledger.take(events)
+        changes += self._hand_on(joiner.release(until))
         if until != float("inf"):
             changes += self._ledger.advance(until)
         return self._count(changes)
+
+    def _hand_on(self, events: list[tuple[float, Event]], now: float = _NEVER) -> list[Change]:
+        self._events += len(events)
+        return self._ledger.take(events, now)
 
     def _classify(self, request: Request, at: float) -> Event | None:
         request.at = at

@@ -71,12 +71,13 @@ def _count_uses(fragments: Collection[Fragment], continuing: Collection[int]) ->
     spare: Counter[tuple[frozenset[str], frozenset[str]]] = Counter()
     for fragment in fragments:
         fragment.counted = ""
+        group = fragment.hosts, fragment.families
         use = _use_of(fragment)
         if use is not None:
-            alike.setdefault((fragment.hosts, fragment.families), []).append(use)
-            spare[fragment.hosts, fragment.families] += max(use.ready - 1, 0) if use.contested else 0
+            alike.setdefault(group, []).append(use)
+            spare[group] += max(use.ready - 1, 0) if use.contested else 0
         elif fragment.guessed_by is None and id(fragment) in continuing:
-            spare[fragment.hosts, fragment.families] += sum(member.kind == "accepted" for member in fragment.members)
+            spare[group] += sum(member.kind == "accepted" for member in fragment.members)
     for group, uses in alike.items():
         if 2 * sum(not use.ready for use in uses) >= len(uses):
             continue  # here it is not usual to say so

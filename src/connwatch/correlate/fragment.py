@@ -17,7 +17,6 @@ from connwatch.model.event import Event, Link
 
 __all__ = ["Fragment", "Member"]
 
-SILENT_AGENTS = frozenset({"", "-"})
 _NOTHING: frozenset[str] = frozenset()
 
 

@@ -41,9 +41,7 @@ class Lanes:
         key = id(fragment)
         self.live[key] = fragment
         self._lanes[key] = []
-        for member in fragment.members:
-            self._speaks(key, lane_of(member.event), fragment)
-        self._settle_tail(key, fragment)
+        self.took_in(fragment, fragment)
 
     def grew(self, fragment: Fragment, lane: Lane) -> None:
         """An event of this speaker was added to a fragment that is open, or has changed there."""
@@ -52,7 +50,7 @@ class Lanes:
         self._settle_tail(key, fragment)
 
     def took_in(self, fragment: Fragment, other: Fragment) -> None:
-        """A fragment that is open was merged with another, which was closed before."""
+        """A fragment that is open has the members of `other` now, which is closed or itself."""
         key = id(fragment)
         for member in other.members:
             self._speaks(key, lane_of(member.event), fragment)
@@ -91,17 +89,9 @@ class Lanes:
     def _settle_tail(self, key: int, fragment: Fragment) -> None:
         tail = fragment.members[-1]
         place = (tail.kind, tail.event.host)
-        before = self._place.get(key)
-        if before is not None:
-            row = self._tails[before]
-            del row[key]
-            if not row and before != place:
-                del self._tails[before]
+        self._leave(key)
         self._place[key] = place
-        later = self._tails.get(place)
-        if later is None:
-            later = self._tails[place] = {}
-        later[key] = fragment
+        self._tails.setdefault(place, {})[key] = fragment
 
     def _leave(self, key: int) -> None:
         place = self._place.pop(key, None)

@@ -8,11 +8,10 @@ from __future__ import annotations
 
 import itertools
 import math
-from collections import Counter
+from collections import Counter, defaultdict
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from functools import lru_cache
-from typing import TypeVar
 
 from connwatch.correlate.fragment import Fragment, Member
 from connwatch.correlate.kinds import can_begin, leg_of
@@ -21,7 +20,6 @@ from connwatch.model.event import Stage
 
 __all__ = ["Habits"]
 
-_K = TypeVar("_K")
 _IDLE = 5.0  # seconds: a longer pause is not active time
 _SHIPPED_WEIGHT = 1.0  # how many observed gaps the shipped one is worth
 _KEPT_WEIGHT = 100.0  # pairs of steps that the estimate over the whole log is worth
@@ -120,21 +118,21 @@ class Habits:
         upstream = [3.0, 0.3]
         gaps: dict[tuple[str, str], list[float]] = {}
         gaps_two: dict[tuple[str, str, str], list[float]] = {}
-        self.follows, self.follows_two, self.spoke = {}, {}, {}
+        self.follows, self.follows_two, self.spoke = defaultdict(Counter), defaultdict(Counter), defaultdict(Counter)
         for fragment in fragments:
             mcp, oauth = fragment.agents.get("mcp"), fragment.agents.get("oauth")
             if mcp is not None and oauth is not None:
-                _count(self.spoke, mcp, oauth)
+                self.spoke[mcp][oauth] += 1
             before = None
             earlier = ""
             for m in fragment.members:
                 if before is not None:
                     gap = max(m.event.started_at - before.event.at, 0.001)
                     gaps.setdefault((before.kind, m.kind), []).append(gap)
-                    _count(self.follows, before.kind, m.kind)
+                    self.follows[before.kind][m.kind] += 1
                     if earlier:
                         gaps_two.setdefault((earlier, before.kind, m.kind), []).append(gap)
-                        _count(self.follows_two, (earlier, before.kind), m.kind)
+                        self.follows_two[earlier, before.kind][m.kind] += 1
                     earlier = before.kind
                     one, two = before.event.address, m.event.address
                     if one and two:
@@ -186,13 +184,6 @@ def network_of(address: str) -> str:
     if ":" in address:
         return ":".join(address.split(":")[:3])
     return address.rpartition(".")[0]
-
-
-def _count(rows: dict[_K, Counter[str]], key: _K, value: str) -> None:
-    row = rows.get(key)
-    if row is None:
-        row = rows[key] = Counter()
-    row[value] += 1
 
 
 def _pace(gaps: dict[tuple[str, str], list[float]], tables: Tables) -> dict[str, float]:

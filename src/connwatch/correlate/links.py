@@ -49,7 +49,7 @@ class Web:
 
     def edges(self, spoken_for: Collection[int] = frozenset()) -> Edges:
         """The links as a bipartite graph over positions in `fragments`, without those from fragments that are `spoken_for` (by `id`)."""
-        place = {id(fragment): index for index, fragment in enumerate(self.fragments) if id(fragment) not in spoken_for}
+        place = {id(fragment): index for index, fragment in enumerate(self.fragments)}
         edges: Edges = {}
         for right, later in enumerate(self.fragments):
             row = self._before[id(later)]

@@ -87,8 +87,7 @@ class Scorer:
         gap = two.start - one.end
         if gap < -_STREAM_SLACK:
             return IMPOSSIBLE
-        members = one.members
-        score = self._step(members[-2].kind if len(members) > 1 else "", members[-1], two.members[0], gap)
+        score = self._step(one.before_tail, one.tail, two.head, gap)
         if score < -12.0:
             return IMPOSSIBLE
         return score + self.likeness(one, two, self.habits)

@@ -183,18 +183,17 @@ class Window:
         """Assign all of `nodes` at once; the solver merges them, so they leave the indexes meanwhile."""
         for node in nodes:
             self.lanes.close(node)
-        before = {id(node): len(node.members) for node in nodes}
-        counted = {id(node): (node.guess, node.counted) for node in nodes}
+        before = {id(node): (len(node.members), node.guess, node.counted) for node in nodes}
         begun = {id(node) for node in nodes if id(node) not in self.fresh}
         groups, habits = solve(nodes, self.tables, self._sticky.share(), begun)
         if len(nodes) > _TELLING or self._habits is None:
             self._habits = habits
         for group in groups:
             self.lanes.open(group)
-            if counted[id(group)] != (group.guess, group.counted):
+            was = before.pop(id(group))
+            if was != (len(group.members), group.guess, group.counted):
                 self.changed[id(group)] = group
-            if before.pop(id(group)) != len(group.members):
-                self.changed[id(group)] = group
+            if was[0] != len(group.members):
                 for member in group.members:
                     for key in self._ids.exact_keys(member.event):
                         self._owner[key] = group

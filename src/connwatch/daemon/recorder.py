@@ -16,7 +16,7 @@ import logging
 import sys
 import time
 from collections.abc import Callable, Sequence
-from typing import TYPE_CHECKING, ParamSpec
+from typing import TYPE_CHECKING
 
 from connwatch.model.change import Change
 from connwatch.sources.intake import Intake
@@ -32,7 +32,6 @@ __all__ = ["Recorder"]
 
 log = logging.getLogger("connwatch")
 
-_P = ParamSpec("_P")
 HEARTBEAT = 5.0  # an idle loop turns this often, for the watchdog and /healthz
 SETTLING = 0.25  # and this often while lines that just came wait for the watermark
 BATCHES_A_TURN = 16
@@ -101,7 +100,7 @@ class Recorder:
         while self._intake.count and time.monotonic() < give_up:
             await self._turn()
         if self._ending or (self._until_end and not self._stopping):
-            self._publish(await self._apart(self.engine.finish))
+            self._publish(await asyncio.to_thread(self.engine.finish))
 
     async def _rest(self) -> None:
         """Sleep until a batch comes, a deadline is due, or the heart must beat."""
@@ -131,16 +130,11 @@ class Recorder:
                 break
             changes += await self._feed(await self._intake.take())
         now = self._now() if not self._intake.count else self._read_at
-        changes += await self._apart(self.engine.advance, self._watermark.value(now))
+        changes += await asyncio.to_thread(self.engine.advance, self._watermark.value(now))
         self._publish(changes)
         self._listen(now)
         self.turned_at = time.monotonic()
         self._on_turn()
-
-    @staticmethod
-    async def _apart(work: Callable[_P, list[Change]], *args: _P.args, **kwargs: _P.kwargs) -> list[Change]:
-        """Let the engine work on a thread: where many attempts compete it takes a while. Nobody else touches it meanwhile, for the turn waits."""
-        return await asyncio.to_thread(work, *args, **kwargs)
 
     async def _feed(self, arrival: Arrival) -> list[Change]:
         source, batch = arrival.source, arrival.batch
@@ -149,7 +143,7 @@ class Recorder:
             self._open(source, batch.stream)
         if batch.data:
             if len(batch.data) >= BIG_BATCH:
-                changes += await self._apart(self.engine.feed, batch.stream, batch.data, batch.seen_at)
+                changes += await asyncio.to_thread(self.engine.feed, batch.stream, batch.data, batch.seen_at)
             else:
                 changes += self.engine.feed(batch.stream, batch.data, batch.seen_at)
             self._data_at = self._now()

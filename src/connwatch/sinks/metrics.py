@@ -94,10 +94,9 @@ class Metrics:
             final = isinstance(change, Closed | Evicted)
             if isinstance(change, Evicted):
                 self._evicted.inc()
-            if final and attempt.is_piece:
-                self._part(attempt)
-                continue
             if attempt.is_piece:
+                if final:
+                    self._part(attempt)
                 continue
             if attempt.id not in self._counted and (final or attempt.ended_at - attempt.started_at >= SETTLED):
                 self._begin(attempt)
@@ -115,7 +114,9 @@ class Metrics:
         labels = self._counted.pop(attempt.id, None)
         if labels is not None:
             self._withdrawn.labels(*labels).inc()
-        client = self.labels.client("connwatch_step_reached", attempt.client)
+        self._reach(attempt, self.labels.client("connwatch_step_reached", attempt.client))
+
+    def _reach(self, attempt: Attempt, client: str) -> None:
         for name in {name for step in attempt.steps if (name := step_of(step.event.stage))}:
             self._reached.labels(client, name).inc(1, {"attempt_id": attempt.id})
 
@@ -124,8 +125,7 @@ class Metrics:
         client = self.labels.client("connwatch_attempts_finished", attempt.client)
         host = self.labels.host(attempt.server)
         self._finished.labels(client, host, attempt.outcome.value).inc(1, exemplar)
-        for name in {name for step in attempt.steps if (name := step_of(step.event.stage))}:
-            self._reached.labels(client, name).inc(1, exemplar)
+        self._reach(attempt, client)
         if attempt.outcome is Outcome.PROBE:
             return
         self._duration.labels(client).observe(max(0.0, attempt.ended_at - attempt.started_at), exemplar)
