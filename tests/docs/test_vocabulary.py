@@ -9,8 +9,8 @@ import pytest
 
 from connwatch.model import attempt, change, event, record
 from connwatch.rules.catalogue import FAMILIES
+from connwatch.settings.following import SourceSettings
 from connwatch.settings.loader import load_catalogue
-from connwatch.settings.models import SourceSettings
 from connwatch.sources import source
 
 ROOT = Path(__file__).resolve().parents[2]

@@ -137,7 +137,7 @@ def _from_files(setup: Setup, show: Show, files: Sequence[str], format_: str, *,
 
 
 def _from_sources(setup: Setup, show: Show, *, since: float | None, follow: bool) -> None:
-    from connwatch.settings.models import FileSource
+    from connwatch.settings.following import FileSource
     from connwatch.sources.table import make_sources
 
     configured = setup.settings.sources if setup.settings is not None else ()

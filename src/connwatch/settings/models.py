@@ -7,43 +7,33 @@ name every field. Unknown keys are refused, because a misspelt setting that is s
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
+from pydantic import Field, field_validator, model_validator
 
+from connwatch.settings.following import SourceSettings
 from connwatch.settings.problems import NAME
+from connwatch.settings.toml import Table
 
 __all__ = [
     "AlertSettings",
     "CatalogueSettings",
-    "DockerSource",
     "EngineSettings",
-    "FileSource",
     "FormatSettings",
     "HttpSettings",
-    "JournaldSource",
     "MetricsSettings",
     "Settings",
-    "SourceSettings",
-    "SshSource",
     "StateSettings",
-    "StdinSource",
 ]
 
 
-class _Table(BaseModel):
-    """A TOML table."""
-
-    model_config = ConfigDict(extra="forbid", frozen=True, populate_by_name=True, str_strip_whitespace=True)
-
-
-class StateSettings(_Table):
+class StateSettings(Table):
     """What survives a restart."""
 
     path: Path = Field(Path("var/connwatch.db"), description="The file that keeps attempts and reading positions over a restart.")
 
 
-class HttpSettings(_Table):
+class HttpSettings(Table):
     """Where the page, the API and the metrics are served."""
 
     listen: str = Field("127.0.0.1:9817", description="HOST:PORT to listen on. Beyond loopback a token_file is needed.")
@@ -69,58 +59,7 @@ class HttpSettings(_Table):
         return int(self.listen.rpartition(":")[2])
 
 
-class _Source(_Table):
-    name: str = Field(description="Shown everywhere, and the label `source` of metrics. Letters, digits, dot, dash, underscore.")
-    format: str = Field("auto", description='The log format: "auto", a shipped format, or a name from [formats].')
-
-    @field_validator("name")
-    @classmethod
-    def _short_name(cls, value: str) -> str:
-        if NAME.fullmatch(value) is None:
-            raise ValueError("a name is 1 to 64 letters, digits, dots, dashes or underscores, and begins with a letter or digit")
-        return value
-
-
-class FileSource(_Source):
-    """A growing file, through rotation and truncation."""
-
-    kind: Literal["file"]
-    path: Path = Field(description="The file to follow, or a pattern such as /var/log/nginx/*.log.")
-    start: Literal["end", "beginning"] = Field("end", description="Where to begin in a file that is there when the daemon starts.")
-
-
-class StdinSource(_Source):
-    """Standard input of the process."""
-
-    kind: Literal["stdin"]
-
-
-class DockerSource(_Source):
-    """The output of a container, through restarts and re-creation."""
-
-    kind: Literal["docker"]
-    container: str = Field(min_length=1, description="The container's name.")
-
-
-class SshSource(_Source):
-    """The output of a command on another host, by the system's ssh with its own configuration."""
-
-    kind: Literal["ssh"]
-    host: str = Field(min_length=1, description="The host as ssh knows it, for example user@host or an alias.")
-    command: str = Field(min_length=1, description="What to run there, for example: docker logs -f --timestamps nginx-proxy")
-
-
-class JournaldSource(_Source):
-    """One unit's messages in the system journal."""
-
-    kind: Literal["journald"]
-    unit: str = Field(min_length=1, description="The systemd unit, for example coda-mcp.service.")
-
-
-SourceSettings = Annotated[FileSource | StdinSource | DockerSource | SshSource | JournaldSource, Field(discriminator="kind")]
-
-
-class FormatSettings(_Table):
+class FormatSettings(Table):
     """A log format of your own: an nginx `log_format` string, or what the fields of JSON lines or key=value lines mean.
 
     The parts of a field map are checked where they are compiled, so that a catalogue file and a configuration file obey one rule.
@@ -151,7 +90,7 @@ class FormatSettings(_Table):
         return self.model_dump(exclude_none=True)
 
 
-class AlertSettings(_Table):
+class AlertSettings(Table):
     """Who is told, and how."""
 
     targets_file: Path | None = Field(
@@ -159,19 +98,19 @@ class AlertSettings(_Table):
     )
 
 
-class MetricsSettings(_Table):
+class MetricsSettings(Table):
     """What the metrics may name."""
 
     hosts: tuple[str, ...] = Field((), max_length=20, description='Servers that get the label `host`; all others are "other".')
 
 
-class CatalogueSettings(_Table):
+class CatalogueSettings(Table):
     """Your own clients, formats, stage rules and diagnoses."""
 
     dir: Path | None = Field(None, description="A directory with clients/, formats/, stages/, diagnoses/; entries replace shipped ones by id.")
 
 
-class EngineSettings(_Table):
+class EngineSettings(Table):
     """What the logs cannot tell about your deployment, and the engine's bounds."""
 
     max_open: int = Field(10_000, ge=1, le=10_000_000, description="Most attempts kept open at once; beyond it the oldest is closed and counted.")
@@ -200,7 +139,7 @@ class EngineSettings(_Table):
         return value
 
 
-class Settings(_Table):
+class Settings(Table):
     """The whole configuration."""
 
     state: StateSettings = StateSettings()

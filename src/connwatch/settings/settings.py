@@ -13,7 +13,7 @@ from typing import Any
 from pydantic import BaseModel, ValidationError
 
 from connwatch.model.errors import ConfigError
-from connwatch.settings import models
+from connwatch.settings import following, models
 from connwatch.settings.environment import PREFIX, overlay
 from connwatch.settings.models import Settings
 from connwatch.settings.problems import SettingsError, problem_of
@@ -21,11 +21,11 @@ from connwatch.settings.problems import SettingsError, problem_of
 __all__ = ["load_settings", "schema"]
 
 _SOURCES: dict[str, type[BaseModel]] = {
-    "file": models.FileSource,
-    "stdin": models.StdinSource,
-    "docker": models.DockerSource,
-    "ssh": models.SshSource,
-    "journald": models.JournaldSource,
+    "file": following.FileSource,
+    "stdin": following.StdinSource,
+    "docker": following.DockerSource,
+    "ssh": following.SshSource,
+    "journald": following.JournaldSource,
 }
 _TABLES: dict[str, type[BaseModel]] = {
     "state": models.StateSettings,

@@ -11,7 +11,7 @@ import glob
 import time
 from collections.abc import AsyncGenerator, Callable, Mapping
 from pathlib import Path
-from typing import Literal
+from typing import ClassVar, Literal
 
 from connwatch.sources.alarm import Alarm, best_alarm
 from connwatch.sources.follower import Follower
@@ -30,6 +30,8 @@ class FileSource:
 
     `poll_seconds` is the slow poll behind the alarm. `now` gives the time that lines without a stamp get.
     """
+
+    delivery: ClassVar[str] = "every line once, unless the file is truncated before it was read to its end"
 
     def __init__(
         self,

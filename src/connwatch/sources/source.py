@@ -8,7 +8,7 @@ The contract, which every source keeps and the shared tests check:
    `SourceError`, or, where the source can simply wait for it (a file that does not exist yet), a batch with state "down".
 2. Do not retry: the supervisor restarts a source that failed, with the last cursors and a growing pause.
 3. Start after the cursor. Yielding a line twice is allowed, losing one silently is not: what is known to be lost is counted
-   in `status.gaps`, with a reason.
+   in `status.gaps`, with a reason, and told by the `gap` of a batch where its time is known.
 4. Whole lines where several streams may interleave; a batch may be empty when only the state changed.
 5. Die promptly: cancellation at any `await` must leave nothing behind, neither threads nor open files.
 6. `state` describes the stream *after* the batch, so that state and bytes travel in one order through the queue.
@@ -19,9 +19,11 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import AsyncGenerator, Mapping
 from dataclasses import dataclass, field
-from typing import Literal, Protocol
+from typing import ClassVar, Literal, Protocol
 
-__all__ = ["EVERY_STREAM", "Arrival", "Batch", "Source", "SourceStatus", "State"]
+from connwatch.model.mark import Mark
+
+__all__ = ["EVERY_STREAM", "Arrival", "Batch", "Gap", "Source", "SourceStatus", "State"]
 
 State = Literal["catching_up", "live", "down", "ended"]
 
@@ -29,12 +31,25 @@ EVERY_STREAM = ""
 """The stream name of a batch whose state is that of all streams of the source."""
 
 
+@dataclass(frozen=True, slots=True)
+class Gap:
+    """Lines are known to have been lost between two moments, in seconds since the epoch: silence in between proves nothing.
+
+    `reason` is one of the closed list `GAPS` of `connwatch.sinks.labels`.
+    """
+
+    reason: str
+    start: float
+    end: float
+
+
 @dataclass(slots=True)
 class Batch:
     """Bytes of one stream. `seen_at` is when they were read, in seconds since the epoch; None for a backlog, whose lines are older than that.
 
     `stream` is the name the engine knows: the source's own, or "source/file" where a source holds several files.
-    `cursor` resumes after `data`; it is opaque text, to be stored and handed back. None: this stream cannot be resumed.
+    `cursor` resumes after `data`; it is opaque text, to be stored and handed back. None: this stream cannot be resumed, or (without data)
+    nothing has changed about where to resume. `marks` is what became known of the program behind the stream; `gap` what was lost before `data`.
     """
 
     stream: str
@@ -42,6 +57,8 @@ class Batch:
     seen_at: float | None
     state: State
     cursor: str | None = None
+    marks: tuple[Mark, ...] = ()
+    gap: Gap | None = None
 
 
 @dataclass(slots=True)
@@ -55,6 +72,7 @@ class SourceStatus:
     attached: bool = False  # has been up at least once
     note: str = ""
     bytes: int = 0
+    duplicates: int = 0  # lines that came again and were dropped
     last_read_at: float | None = None
     newest_at: float | None = None  # the newest stamp in what was read
     lag: float | None = None  # seconds between that stamp and its reading, for live lines
@@ -68,6 +86,8 @@ class Source(Protocol):
     name: str
     format: str
     status: SourceStatus
+    delivery: ClassVar[str]
+    """What it promises about lines that may be lost or come twice, in one sentence for `connwatch sources` and the documentation."""
     expected: tuple[str, ...]
     """The streams it will surely have; those that must be discovered are not among them."""
 

@@ -10,6 +10,7 @@ import os
 import sys
 import time
 from collections.abc import AsyncGenerator, Callable, Mapping
+from typing import ClassVar
 
 from connwatch.sources.source import Batch, SourceStatus
 
@@ -24,6 +25,8 @@ BACKLOG_SECONDS = 10.0
 
 class StdinSource:
     """Reads a descriptor until it is closed. `quiet_seconds`: see QUIET_SECONDS."""
+
+    delivery: ClassVar[str] = "best effort: a pipe has no way back, what comes while nobody reads is the writer's to keep"
 
     def __init__(
         self,

@@ -7,7 +7,7 @@ from collections.abc import Callable, Sequence
 from typing import Any
 
 from connwatch.model.errors import ConfigError
-from connwatch.settings import models
+from connwatch.settings import following
 from connwatch.sources.file import FileSource
 from connwatch.sources.source import Source
 from connwatch.sources.stdin import StdinSource
@@ -17,11 +17,11 @@ __all__ = ["SOURCES", "make_sources"]
 Clock = Callable[[], float]
 
 
-def _file(settings: models.FileSource, now: Clock) -> Source:
+def _file(settings: following.FileSource, now: Clock) -> Source:
     return FileSource(settings.name, str(settings.path), format=settings.format, start=settings.start, now=now)
 
 
-def _stdin(settings: models.StdinSource, now: Clock) -> Source:
+def _stdin(settings: following.StdinSource, now: Clock) -> Source:
     return StdinSource(settings.name, format=settings.format, now=now)
 
 
@@ -31,7 +31,7 @@ SOURCES: dict[str, Callable[[Any, Clock], Source]] = {
 }
 
 
-def make_sources(settings: Sequence[models.SourceSettings], now: Clock = time.time) -> list[Source]:
+def make_sources(settings: Sequence[following.SourceSettings], now: Clock = time.time) -> list[Source]:
     """The configured sources. Raises ConfigError for a kind that this version does not follow yet."""
     made = []
     for number, one in enumerate(settings):

@@ -11,9 +11,9 @@ from pathlib import Path
 import pytest
 
 from connwatch.model.errors import ConfigError, SourceError
-from connwatch.settings.models import DockerSource
-from connwatch.settings.models import FileSource as FileSettings
-from connwatch.settings.models import StdinSource as StdinSettings
+from connwatch.settings.following import DockerSource
+from connwatch.settings.following import FileSource as FileSettings
+from connwatch.settings.following import StdinSource as StdinSettings
 from connwatch.sources.alarm import Alarm, Inotify, Patient, Watchfiles
 from connwatch.sources.file import FileSource
 from connwatch.sources.source import EVERY_STREAM, Batch

@@ -1,0 +1,23 @@
+"""What happened to a program whose log is read: what an attempt that was broken at that moment is explained by. Plain data."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Literal
+
+__all__ = ["Mark", "What"]
+
+What = Literal["started", "stopped", "died", "replaced", "removed", "paused", "resumed", "unreadable", "readable"]
+
+
+@dataclass(frozen=True, slots=True)
+class Mark:
+    """Something on the time line of one source. `at` in seconds since the epoch; `detail` is one short sentence or "" (an exit status, an image).
+
+    "replaced": another container (or another image) under the same name. "unreadable" and "readable" are about the source itself.
+    """
+
+    at: float
+    source: str
+    what: What
+    detail: str = ""
