@@ -16,6 +16,7 @@ from connwatch.correlate.fragment import Fragment
 from connwatch.correlate.sweep import OVER, Sweeps
 from connwatch.correlate.tables import Tables
 from connwatch.correlate.window import LOOKAHEAD, PATIENCE, QUIET, Window
+from connwatch.diagnose.hearing import Hearing
 from connwatch.diagnose.judge import judge, patience, place_in_time
 from connwatch.diagnose.telling import Telling
 from connwatch.model.attempt import Attempt, Step
@@ -34,15 +35,14 @@ _NEVER = float("inf")
 class Ledger:
     """Open attempts and their window. `evicted` counts attempts closed early because there were more than `max_open`.
 
-    `live` says whether somebody watches: then open attempts are judged and told as they grow, else only that they closed. `deaf` are
-    the sources that cannot be heard at present.
+    `live` says whether somebody watches: then open attempts are judged and told as they grow, else only that they closed.
     """
 
     catalogue: Catalogue
     tables: Tables
     max_open: int = 10_000
     live: bool = False
-    deaf: frozenset[str] = frozenset()
+    hearing: Hearing = field(default_factory=Hearing)
     evicted: int = 0
     soonest: float = float("-inf")
     _window: Window = field(init=False)
@@ -257,12 +257,12 @@ class Ledger:
         whole = fragment.whole()
         attempt.counted = next((piece.counted for piece in whole if piece.counted), "")
         if len(whole) == 1:
-            return judge(attempt, self.catalogue, now=now, deaf=self.deaf)
+            return judge(attempt, self.catalogue, now=now, deaf=self.hearing.deaf_to(attempt))
         own = attempt.steps
         steps = [Step(member.event, member.link if piece is fragment else "ambiguous") for piece in whole for member in piece.members]
         attempt.steps = sorted(steps, key=lambda step: (step.event.started_at, step.event.at, step.event.serial))
         attempt.group = f"group-{_name(attempt.steps)}"
-        due = judge(attempt, self.catalogue, now=now, deaf=self.deaf)
+        due = judge(attempt, self.catalogue, now=now, deaf=self.hearing.deaf_to(attempt))
         attempt.steps = own
         place_in_time(attempt)
         return due

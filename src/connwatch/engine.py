@@ -9,8 +9,8 @@
 
 from __future__ import annotations
 
-from collections import Counter
 from collections.abc import Iterable, Mapping
+from copy import deepcopy
 from dataclasses import dataclass, field
 
 from connwatch.attempts import Ledger
@@ -21,6 +21,8 @@ from connwatch.model.attempt import Attempt
 from connwatch.model.change import Change, Closed, Evicted
 from connwatch.model.event import Event, Stage
 from connwatch.model.record import Chatter, Detail, Record, Request, Trouble, Unparsed
+from connwatch.model.stats import Stats
+from connwatch.model.taken import Place, Taken
 from connwatch.parse.blocks import BlockReader
 from connwatch.parse.redact import Redactor
 from connwatch.rules.agents import Agents
@@ -37,7 +39,10 @@ _NO_CLIENTS = frozenset({"browser", "noise"})
 
 @dataclass(slots=True)
 class EngineOptions:
-    """What an operator may set. `lateness` is in seconds; `servers` gives the host of a source whose lines name none."""
+    """What an operator may set. `lateness` is in seconds; `servers` gives the host of a source whose lines name none.
+
+    `live`: somebody watches while logs grow. `recording`: what is taken is kept until `taken` is asked for it.
+    """
 
     max_open: int = 10_000
     lateness: float = 2.0
@@ -45,36 +50,7 @@ class EngineOptions:
     endpoints: Mapping[str, str] = field(default_factory=dict)
     servers: Mapping[str, str] = field(default_factory=dict)
     live: bool = False
-
-
-@dataclass(slots=True)
-class Stats:
-    """Totals since the start. `sources` has lines, unparsed and oversized for each source."""
-
-    lines: int = 0
-    unparsed: int = 0
-    oversized: int = 0
-    events: int = 0
-    evicted: int = 0
-    clients: Counter[str] = field(default_factory=Counter)
-    outcomes: Counter[str] = field(default_factory=Counter)
-    diagnoses: Counter[str] = field(default_factory=Counter)
-    links: Counter[str] = field(default_factory=Counter)
-    sources: dict[str, dict[str, int]] = field(default_factory=dict)
-
-    def as_dict(self) -> dict[str, object]:
-        """The object that `replay --stats` prints."""
-        return {
-            "lines": self.lines,
-            "unparsed": self.unparsed,
-            "oversized": self.oversized,
-            "events": self.events,
-            "evicted": self.evicted,
-            "attempts": {"client": dict(sorted(self.clients.items())), "outcome": dict(sorted(self.outcomes.items()))},
-            "diagnoses": dict(sorted(self.diagnoses.items())),
-            "links": dict(sorted(self.links.items())),
-            "sources": self.sources,
-        }
+    recording: bool = False
 
 
 @dataclass(slots=True)
@@ -82,8 +58,9 @@ class _Source:
     name: str
     index: int
     reader: BlockReader
+    server: str | None
     newest: float | None = None
-    times: dict[int, float] = field(default_factory=dict)  # first lines of requests without a time of their own -> when they were read
+    again: dict[int, list[Record]] = field(default_factory=dict)  # what was taken of lines that will be read again, by line
 
 
 class Engine:
@@ -105,13 +82,16 @@ class Engine:
         self._changes: list[Change] = []  # what the run that is going on has brought so far
         self._events = 0
         self._closed = Stats()
+        self._taken: list[Taken] = []
 
     # sources
 
-    def open_source(self, name: str, format: str = "auto") -> None:  # noqa: A002 - the word that the configuration has for it
-        """Make a source known. Raises ConfigError where there is no such format."""
+    def open_source(self, name: str, format: str = "auto", at: Place | None = None) -> None:  # noqa: A002 - the word that the configuration has for it
+        """Make a source known; `at` is where another engine stood in it. Raises ConfigError where there is no such format."""
         reader = BlockReader(name, format, self._catalogue.formats, self._redactor, self._candidates, self._learn)
-        self._sources[name] = _Source(name, len(self._sources), reader)
+        if at is not None:
+            reader.resume(at)
+        self._sources[name] = _Source(name, len(self._sources), reader, self.options.servers.get(name))
 
     def feed(self, source: str, block: bytes, seen_at: float | None = None) -> list[Change]:
         """Take any bytes of a source; `seen_at` is when they were read, for lines without a time."""
@@ -125,9 +105,33 @@ class Engine:
         self._take(one, one.reader.finish(), None)
         return []
 
+    def place(self, source: str) -> Place:
+        """Where the reading of a source stands."""
+        return self._sources[source].reader.place()
+
+    def taken(self) -> list[Taken]:
+        """What was taken since the last call, in order; nothing unless `recording`. To be written before `advance`, which completes records."""
+        taken, self._taken = self._taken, []
+        return taken
+
+    def take_again(self, taken: Taken) -> None:
+        """Take what another engine has taken; before anything is fed."""
+        self.expect_again(taken)
+        self._put(self._sources[taken.source], taken.record, taken.seen_at)
+
+    def expect_again(self, taken: Taken) -> None:
+        """What stands behind the place of its source will be read again, and must not be taken once more."""
+        one, record = self._sources[taken.source], taken.record
+        if record.line > one.reader.lines:
+            one.again.setdefault(record.line, []).append(deepcopy(record))
+
     def deaf(self, sources: Iterable[str]) -> None:
         """Say which sources cannot be heard now: silence that only they could break is no evidence until they are back."""
-        self._ledger.deaf = frozenset(sources)
+        self._ledger.hearing.deaf(sources)
+
+    def missed(self, source: str, start: float, end: float) -> None:
+        """Say that lines of a source between two times are lost: a silence that they could have broken is no evidence."""
+        self._ledger.hearing.missed(source, start, end)
 
     def frontier(self, source: str) -> float | None:
         """The newest time read from a source; None while it has shown none."""
@@ -180,23 +184,30 @@ class Engine:
     # inside
 
     def _take(self, one: _Source, records: Iterable[Record], seen_at: float | None) -> None:
-        server, index, put = self.options.servers.get(one.name), one.index, self._order.put
+        recording = self.options.recording
         for record in records:
             if isinstance(record, Unparsed):
                 continue
-            at = record.at
-            if at is not None and (one.newest is None or at > one.newest):
-                one.newest = at
             if isinstance(record, Chatter):
+                if record.at is not None and (one.newest is None or record.at > one.newest):
+                    one.newest = record.at
                 continue
-            if isinstance(record, Request) and record.host is None and server is not None:
-                record.host = server
-            if at is None:
-                at = seen_at
-                if at is None:
-                    self._joiner.expect(index, record)
+            if isinstance(record, Request) and record.host is None and one.server is not None:
+                record.host = one.server
+            if recording:
+                if one.again and _is_taken(one.again, record):
                     continue
-            put(at + _behind(record), index, record.line, record, coarse=not isinstance(record, Detail) and record.coarse)
+                self._taken.append(Taken(one.name, record, seen_at))
+            self._put(one, record, seen_at)
+
+    def _put(self, one: _Source, record: Request | Detail | Trouble, seen_at: float | None) -> None:
+        if record.at is not None and (one.newest is None or record.at > one.newest):
+            one.newest = record.at
+        at = seen_at if record.at is None else record.at
+        if at is None:
+            self._joiner.expect(one.index, record)
+        else:
+            self._order.put(at + _behind(record), one.index, record.line, record, coarse=not isinstance(record, Detail) and record.coarse)
 
     def _run(self, until: float) -> list[Change]:
         until = self._order.reach(until)
@@ -247,6 +258,17 @@ class Engine:
                 for step in attempt.steps:
                     self._closed.links[step.link] += 1
         return changes
+
+
+def _is_taken(again: dict[int, list[Record]], record: Record) -> bool:
+    """Whether this is one of the records that come again; each is told once."""
+    taken = again.get(record.line, [])
+    if record not in taken:
+        return False
+    taken.remove(record)
+    if not taken:
+        del again[record.line]
+    return True
 
 
 def _behind(record: Request | Detail | Trouble) -> float:

@@ -19,9 +19,10 @@ from connwatch.cli.main import cli
 from connwatch.cli.working import causes
 from connwatch.diagnose.serial import attempt_detail, change_row
 from connwatch.model.change import Change
-from connwatch.sinks.board import Board
 from connwatch.sinks.labels import Labels
 from connwatch.sinks.metrics import Metrics
+from connwatch.store.codec import written_attempt
+from connwatch.store.turn import Turn
 from support import laws
 from support.said import catalogue
 from support.traffic import HOST, Plan, Traffic, traffic
@@ -64,23 +65,25 @@ def with_more(scene: Traffic, cookie: str) -> Traffic:
 
 def everything_served(scene: Traffic) -> str:
     """What programs read: changes and attempts as JSON, open or final, and both forms of the metrics."""
-    engine = laws.engine_for(scene.logs, live=True)
-    metrics, board = Metrics(Labels((HOST,), causes(catalogue()))), Board()
+    engine = laws.engine_for(scene.logs, live=True, recording=True)
+    metrics, turn, told = Metrics(Labels((HOST,), causes(catalogue()))), Turn(), []
     out: list[str] = []
 
     def hear(changes: list[Change]) -> None:
         metrics.receive(changes)
-        board.receive(changes)
+        told.extend(change.attempt for change in changes)
         out.extend(json.dumps(change_row(change)) + repr(change) for change in changes)
 
     for name, text in sorted(scene.logs.items()):
         hear(engine.feed(name, text))
+        turn.take(engine.taken(), 0.0)
     fronts = [front for name in scene.logs if (front := engine.frontier(name)) is not None]
     for step in range(8):
         hear(engine.advance(max(fronts, default=0.0) - 7.0 + step))
         out += [json.dumps(attempt_detail(attempt)) for attempt in engine.open_attempts()]
     hear(engine.finish())
-    out += [json.dumps(attempt_detail(attempt)) for attempt in board.newest()]
+    out += [json.dumps(attempt_detail(attempt)) + written_attempt(attempt) for attempt in told]
+    out += [row[-1] for row in turn.taken]
     out += [metrics.text(accept)[0].decode() for accept in ("", "application/openmetrics-text")]
     out += [repr(engine.samples()), json.dumps(engine.stats().as_dict())]
     return "\n".join(out)

@@ -11,6 +11,7 @@ from connwatch.model.change import Change, Closed
 from connwatch.model.diagnosis import Diagnosis
 from connwatch.model.event import Actor, Event, Evidence, Link, Stage
 from connwatch.model.record import Unparsed
+from connwatch.model.taken import Place, Taken
 
 T = 1_795_420_266.5104  # 2026-11-23T07:51:06.510Z
 HOST = "mcp.example.org"
@@ -106,8 +107,14 @@ class ToldEngine:
     formats: dict[str, str] = field(default_factory=dict)
     unheard: set[str] = field(default_factory=set)
 
-    def open_source(self, name: str, format: str = "auto") -> None:  # noqa: A002
+    def open_source(self, name: str, format: str = "auto", at: Place | None = None) -> None:  # noqa: A002
         self.formats[name] = format
+
+    def place(self, source: str) -> Place:
+        return Place(self.fed.get(source, b"").count(b"\n"))
+
+    def taken(self) -> list[Taken]:
+        return []
 
     def feed(self, source: str, block: bytes, seen_at: float | None = None) -> list[Change]:
         self.fed[source] = self.fed.get(source, b"") + block

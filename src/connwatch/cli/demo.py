@@ -62,13 +62,17 @@ def demo(speed: float, listen: str, serve: bool, as_json: bool) -> int:
 def _service(setup: Setup, folder: Path, clock: PlayedClock, show: Show) -> Service:
     from connwatch.daemon.service import Service
     from connwatch.sources.file import FileSource
+    from connwatch.store.journal import Journal
+    from connwatch.store.opening import in_memory
 
     for log in LOGS:
         (folder / f"{log}.log").touch()
+    journal = Journal(in_memory())
     sources = [FileSource(log, str(folder / f"{log}.log"), start="beginning", now=clock.now) for log in LOGS]
     return Service(
-        setup.engine(live=True),
+        setup.engine(live=True, recording=True, key=journal.key),
         sources,
+        journal,
         lateness=max(setup.lateness, clock.speed / 10),  # reading takes its time on the wall, whatever the played time does
         now=clock.now,
         pace=clock.speed,

@@ -35,6 +35,9 @@ def run(config: Path | None, listen: str | None) -> int:
     from connwatch.daemon.service import Service
     from connwatch.settings.token import read_token
     from connwatch.sources.table import make_sources
+    from connwatch.store.journal import Journal
+    from connwatch.store.keeping import Keep
+    from connwatch.store.opening import open_state
 
     settings = setup.settings
     token = read_token(settings.http.token_file) if settings.http.token_file is not None else None
@@ -42,7 +45,13 @@ def run(config: Path | None, listen: str | None) -> int:
     plug, address = listening_to(listen or settings.http.listen, token=token is not None)
     log_to_stderr()
     hosts, known = settings.metrics.hosts, causes(setup.catalogue)
-    service = Service(setup.engine(live=True), sources, lateness=setup.lateness, token=token, hosts=hosts, causes=known)
+    state = settings.state
+    opened = open_state(state.path)
+    if opened.note:
+        say(opened.note)
+    journal = Journal(opened, Keep(state.keep_days * 86_400, state.max_mb * 1024 * 1024))
+    engine = setup.engine(live=True, recording=True, key=journal.key)
+    service = Service(engine, sources, journal, lateness=setup.lateness, token=token, hosts=hosts, causes=known)
 
     def ready() -> None:
         say(f"following {', '.join(source.name for source in sources)}; page, API and metrics at http://{address}/")

@@ -51,13 +51,13 @@ class Setup:
         wanted = self.settings.engine
         return Options(frozenset(wanted.mcp_paths), {path: Stage(stage) for path, stage in wanted.endpoints.items()})
 
-    def engine(self, *, live: bool = False) -> Engine:
-        """A new engine; `live` where somebody watches while logs grow."""
+    def engine(self, *, live: bool = False, recording: bool = False, key: bytes = b"") -> Engine:
+        """A new engine; `live` where somebody watches while logs grow, `recording` and `key` where a journal is kept."""
         from connwatch.engine import Engine, EngineOptions
 
         steady_memory()
         if self.settings is None:
-            return Engine(self.catalogue, EngineOptions(live=live))
+            return Engine(self.catalogue, EngineOptions(live=live, recording=recording), key=key)
         wanted = self.settings.engine
         options = EngineOptions(
             max_open=wanted.max_open,
@@ -66,8 +66,9 @@ class Setup:
             endpoints=wanted.endpoints,
             servers=wanted.servers,
             live=live,
+            recording=recording,
         )
-        return Engine(self.catalogue, options)
+        return Engine(self.catalogue, options, key=key)
 
 
 def steady_memory() -> None:

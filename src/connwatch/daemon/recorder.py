@@ -4,33 +4,39 @@
    thread, and the loop waits for it: others are answered meanwhile.
 2. While batches wait, the time is that at which the batch just taken was read; the wall clock counts only when all is taken. A busy
    engine therefore never takes unread lines for silence.
-3. A turn ends with `advance(watermark)`, see `sources/watermark.py`.
+3. A turn ends with `advance(watermark)`, see `sources/watermark.py`; then what it brought goes into the journal, and only what stands there
+   is published: nobody hears of what a crash could undo.
 4. `stop` ends reading at once and takes what was read already; open attempts stay open, because stopping is not the end of time.
    Where every source ends by itself and `until_end` is set, it is: then the engine finishes.
+5. `exchange` puts another engine and other sources in place of these, at the same point of the same journal.
 """
 
 from __future__ import annotations
 
 import asyncio
-import logging
+import contextlib
 import sys
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import AsyncIterator, Callable, Sequence
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from connwatch.daemon.hearing import Ear
+from connwatch.daemon.restart import Rebuilt, rebuild
 from connwatch.model.change import Change
 from connwatch.sources.intake import Intake
-from connwatch.sources.source import EVERY_STREAM, Arrival, Source
+from connwatch.sources.source import EVERY_STREAM, Arrival, Batch, Source
 from connwatch.sources.supervise import supervise
 from connwatch.sources.watermark import Watermark
+from connwatch.store.library import Library
+from connwatch.store.turn import Standing, Turn
 
 if TYPE_CHECKING:
     from connwatch.engine import Engine
     from connwatch.sinks.sink import Sink
+    from connwatch.store.journal import Journal
 
 __all__ = ["Recorder"]
-
-log = logging.getLogger("connwatch")
 
 HEARTBEAT = 5.0  # an idle loop turns this often, for the watchdog and /healthz
 SETTLING = 0.25  # and this often while lines that just came wait for the watermark
@@ -40,8 +46,18 @@ BIG_BATCH = 8192  # bytes from which reading a batch is no matter of a moment
 SWITCH_SECONDS = 0.001  # how soon a busy engine lets go of the interpreter for somebody else
 
 
+@dataclass(slots=True)
+class _Exchange:
+    engine: Engine
+    sources: list[Source]
+    done: asyncio.Future[None]
+
+
 class Recorder:
-    """`now` gives the time in seconds since the epoch and runs `pace` times as fast as the wall's (1 except in demonstrations)."""
+    """`now` gives the time in seconds since the epoch and runs `pace` times as fast as the wall's (1 except in demonstrations).
+
+    Without a `journal` nothing is kept, and nothing is taken up again. `on_rebuilt` is told what was under way when the engine began.
+    """
 
     def __init__(
         self,
@@ -49,58 +65,120 @@ class Recorder:
         sources: Sequence[Source],
         sinks: Sequence[Sink],
         *,
+        journal: Journal | None = None,
         lateness: float = 2.0,
         now: Callable[[], float] = time.time,
         pace: float = 1.0,
         until_end: bool = False,
         heartbeat: float = HEARTBEAT,
         on_turn: Callable[[], None] = lambda: None,
+        on_rebuilt: Callable[[Rebuilt], None] = lambda _: None,
     ) -> None:
         self.engine, self.sources = engine, list(sources)
         self.turned_at = time.monotonic()
-        self.deaf: list[str] = []
-        self._sinks, self._lateness, self._now, self._pace = list(sinks), lateness, now, pace
-        self._until_end, self._heartbeat, self._on_turn = until_end, heartbeat, on_turn
-        self._watermark = Watermark(lateness)
-        self._intake = Intake(self._frontier)
+        self.begun = False
+        self._sinks, self._journal, self._lateness, self._now, self._pace = list(sinks), journal, lateness, now, pace
+        self._until_end, self._heartbeat, self._on_turn, self._on_rebuilt = until_end, heartbeat, on_turn, on_rebuilt
         self._streams: dict[str, str] = {}  # engine's name -> source's name
+        self._cursors: dict[str, dict[str, str]] = {}  # of each source
+        self._begin_with(sources)
         self._read_at = now()
         self._data_at = 0.0
         self._stopping = self._ending = False
+        self._exchange: _Exchange | None = None
         self._nap: asyncio.Timeout | None = None
+
+    def _begin_with(self, sources: Sequence[Source]) -> None:
+        self._watermark = Watermark(self._lateness)
+        self._intake = Intake(self._frontier)
+        self.ear = Ear(sources)
+        self._streams.clear()
+        self._cursors = {source.name: {} for source in sources}
 
     def stop(self) -> None:
         """Ask `run` to drain and return. May be called from a signal handler of the loop."""
         self._stopping = True
-        if self._nap is not None:
-            self._nap.reschedule(asyncio.get_running_loop().time())
+        self._wake()
 
     def end(self) -> None:
         """Ask `run` to take what is there as the end of time: drain, finish the engine, return."""
         self._ending = True
         self.stop()
 
+    async def exchange(self, engine: Engine, sources: Sequence[Source]) -> None:
+        """Go on with another engine, which is new, and other sources. Returns when they are in place; needs a journal."""
+        self._exchange = _Exchange(engine, list(sources), asyncio.get_running_loop().create_future())
+        self._wake()
+        await self._exchange.done
+
+    def _wake(self) -> None:
+        if self._nap is not None:
+            self._nap.reschedule(asyncio.get_running_loop().time())
+
     async def run(self) -> None:
         """Record until stopped, or, with `until_end`, until every source has ended."""
         sys.setswitchinterval(SWITCH_SECONDS)
+        while True:
+            await self._begin()
+            async with self._reading() as readers:
+                while not self._stopping and self._exchange is None and not self._over(readers):
+                    if not self._intake.count:
+                        await self._rest()
+                    await self._turn()
+                    await asyncio.sleep(0)
+            await self._drain()
+            if self._exchange is None:
+                break
+            await self._change_over(self._exchange)
+        if self._ending or (self._until_end and not self._stopping):
+            await self._commit(Turn(self._watermark.value(self._now())), await asyncio.to_thread(self.engine.finish))
+        if self._journal is not None:
+            await self._journal.flush()
+
+    async def _begin(self) -> None:
+        """Stand where the journal stands, and open what is known to come."""
+        if self._journal is not None:
+            library = Library(self._journal.address)
+            formats = {source.name: source.format for source in self.sources}
+            rebuilt = await asyncio.to_thread(rebuild, self.engine, library, formats, self._beat)
+            self._journal.restored(rebuilt.standings)
+            for stream, standing in rebuilt.standings.items():
+                self._streams[stream] = standing.source
+                if standing.cursor is not None and standing.source in self._cursors:
+                    self._cursors[standing.source][stream] = standing.cursor
+            self._on_rebuilt(rebuilt)
+            await self._commit(Turn(rebuilt.watermark), rebuilt.changes)
         for source in self.sources:
             self._watermark.expect(source.name, self._now())
             for stream in source.expected:
-                self._open(source, stream)
+                if stream not in self._streams:
+                    self._open(source, stream)
+        self.begun = True
+
+    @contextlib.asynccontextmanager
+    async def _reading(self) -> AsyncIterator[list[asyncio.Task[None]]]:
         async with asyncio.TaskGroup() as tasks:
-            readers = [tasks.create_task(supervise(source, self._intake, now=self._now)) for source in self.sources]
-            while not self._stopping and not (self._until_end and not self._intake.count and all(one.done() for one in readers)):
-                if not self._intake.count:
-                    await self._rest()
-                await self._turn()
-                await asyncio.sleep(0)
+            readers = [
+                tasks.create_task(supervise(source, self._intake, cursors=self._cursors[source.name], now=self._now)) for source in self.sources
+            ]
+            yield readers
             for reader in readers:
                 reader.cancel()
+
+    def _over(self, readers: Sequence[asyncio.Task[None]]) -> bool:
+        return self._until_end and not self._intake.count and all(one.done() for one in readers)
+
+    async def _drain(self) -> None:
         give_up = time.monotonic() + DRAIN_SECONDS
         while self._intake.count and time.monotonic() < give_up:
             await self._turn()
-        if self._ending or (self._until_end and not self._stopping):
-            self._publish(await asyncio.to_thread(self.engine.finish))
+
+    async def _change_over(self, exchange: _Exchange) -> None:
+        assert self._journal is not None  # noqa: S101 - said in `exchange`
+        await self._journal.flush()
+        self.engine, self.sources, self._exchange = exchange.engine, exchange.sources, None
+        self._begin_with(exchange.sources)
+        exchange.done.set_result(None)
 
     async def _rest(self) -> None:
         """Sleep until a batch comes, a deadline is due, or the heart must beat."""
@@ -124,23 +202,34 @@ class Recorder:
         return max(seconds, 0.01)
 
     async def _turn(self) -> None:
+        turn = Turn()
         changes: list[Change] = []
         for _ in range(BATCHES_A_TURN):
             if not self._intake.count:
                 break
-            changes += await self._feed(await self._intake.take())
+            changes += await self._feed(await self._intake.take(), turn)
         now = self._now() if not self._intake.count else self._read_at
-        changes += await asyncio.to_thread(self.engine.advance, self._watermark.value(now))
-        self._publish(changes)
-        self._listen(now)
-        self.turned_at = time.monotonic()
+        turn.watermark = self._watermark.value(now)
+        changes += await asyncio.to_thread(self.engine.advance, turn.watermark)
+        await self._commit(turn, changes)
+        deaf = self.ear.listen(self._watermark.deaf(now))
+        if deaf is not None:
+            self.engine.deaf(stream for stream, source in self._streams.items() if source in deaf)
+        self._beat()
         self._on_turn()
 
-    async def _feed(self, arrival: Arrival) -> list[Change]:
+    def _beat(self) -> None:
+        self.turned_at = time.monotonic()
+
+    async def _feed(self, arrival: Arrival, turn: Turn) -> list[Change]:
         source, batch = arrival.source, arrival.batch
         changes: list[Change] = []
         if batch.stream != EVERY_STREAM and batch.stream not in self._streams:
             self._open(source, batch.stream)
+        turn.marks += batch.marks
+        if batch.gap is not None:
+            turn.gaps.append((batch.stream, batch.gap))
+            self.engine.missed(batch.stream, batch.gap.start, batch.gap.end)
         if batch.data:
             if len(batch.data) >= BIG_BATCH:
                 changes += await asyncio.to_thread(self.engine.feed, batch.stream, batch.data, batch.seen_at)
@@ -152,40 +241,36 @@ class Recorder:
         if batch.state == "ended":
             for stream in [name for name, owner in self._streams.items() if batch.stream in (name, EVERY_STREAM) and owner == source.name]:
                 changes += self.engine.end_source(stream)
+        self._note(source, batch, turn)
         frontier = self._frontier(batch.stream)
-        if batch.data and frontier is not None:
-            source.status.newest_at = max(frontier, source.status.newest_at or frontier)
-            if batch.seen_at is not None:
-                source.status.lag = batch.seen_at - frontier
+        self.ear.heard(source, batch, frontier)
         self._watermark.heard(source.name, batch.stream, batch.state, frontier, self._now())
         return changes
+
+    def _note(self, source: Source, batch: Batch, turn: Turn) -> None:
+        """What of this batch goes into the journal."""
+        if self._journal is None:
+            return
+        turn.take(self.engine.taken(), self._now())
+        if batch.stream != EVERY_STREAM and (batch.data or batch.cursor is not None):
+            turn.standings[batch.stream] = Standing(source.name, batch.cursor, self.engine.place(batch.stream))
+
+    async def _commit(self, turn: Turn, changes: Sequence[Change]) -> None:
+        if self._journal is not None:
+            turn.changes = changes
+            await self._journal.commit(turn)
+        if changes:
+            for sink in self._sinks:
+                sink.receive(changes)
 
     def _open(self, source: Source, stream: str) -> None:
         self._streams[stream] = source.name
         self.engine.open_source(stream, source.format)
+        if self._journal is not None:
+            self._journal.known(stream)
 
     def _frontier(self, stream: str) -> float | None:
         return self.engine.frontier(stream) if stream in self._streams else None
-
-    def _listen(self, now: float) -> None:
-        """Say once when a source falls deaf, and once when it hears again."""
-        deaf = self._watermark.deaf(now)
-        if deaf == self.deaf:
-            return
-        notes = {source.name: source.status.note for source in self.sources}
-        for name in set(deaf) - set(self.deaf):
-            log.warning(
-                "source %s has been unreadable for a minute: %s; what only it could show is unknown until it is back", name, notes.get(name, "")
-            )
-        for name in set(self.deaf) - set(deaf):
-            log.warning("source %s is back", name)
-        self.deaf = deaf
-        self.engine.deaf(stream for stream, source in self._streams.items() if source in deaf)
-
-    def _publish(self, changes: Sequence[Change]) -> None:
-        if changes:
-            for sink in self._sinks:
-                sink.receive(changes)
 
     def owner(self, stream: str) -> str:
         """The configured source that a stream of the engine belongs to."""
@@ -197,4 +282,4 @@ class Recorder:
 
     def ready(self) -> bool:
         """Whether every source has been attached at least once and none is deaf."""
-        return not self.deaf and all(source.status.attached for source in self.sources)
+        return self.begun and not self.ear.deaf and all(source.status.attached for source in self.sources)

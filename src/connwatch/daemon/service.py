@@ -19,6 +19,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from connwatch.daemon.recorder import HEARTBEAT, Recorder
+from connwatch.daemon.restart import Rebuilt
 from connwatch.daemon.systemd import ServiceManager
 from connwatch.model.errors import ConnwatchError
 from connwatch.sinks.board import Board
@@ -28,6 +29,8 @@ from connwatch.sinks.labels import Labels
 from connwatch.sinks.metrics import Metrics
 from connwatch.sinks.sink import Sink
 from connwatch.sources.source import Source
+from connwatch.store.journal import Journal
+from connwatch.store.library import Library
 from connwatch.web.app import View, create_app
 from connwatch.web.server import server
 
@@ -37,6 +40,8 @@ if TYPE_CHECKING:
 __all__ = ["Service"]
 
 log = logging.getLogger("connwatch")
+
+REMEMBERED = 256  # changes from before a restart that readers can still be told
 
 
 @dataclass(slots=True)
@@ -48,6 +53,7 @@ class Service:
 
     engine: Engine
     sources: Sequence[Source]
+    journal: Journal
     lateness: float = 2.0
     now: Callable[[], float] = time.time
     pace: float = 1.0
@@ -63,13 +69,15 @@ class Service:
     recorder: Recorder = field(init=False)
 
     def __post_init__(self) -> None:
-        self.board, self.bus = Board(), Bus()
+        self.board, self.bus = Board(), Bus(life=self.journal.life, end=self.journal.first)
         self.metrics = Metrics(Labels(self.hosts, self.causes))
         watchdog = self.manager.watchdog_seconds
         self.recorder = Recorder(
             self.engine,
             self.sources,
             (self.metrics, self.board, self.bus, *self.sinks),
+            journal=self.journal,
+            on_rebuilt=self._take_up,
             lateness=self.lateness,
             now=self.now,
             pace=self.pace,
@@ -89,6 +97,18 @@ class Service:
                     await self.recorder.run()
         except* ConnwatchError as group:
             raise _first(group) from None
+        finally:
+            await self.journal.close()
+
+    def _take_up(self, rebuilt: Rebuilt) -> None:
+        """Let the sinks know what was under way, and what had been told."""
+        library = Library(self.journal.address)
+        self.board.begin(rebuilt.open)
+        if self.bus.end == self.bus.first:
+            self.bus.remember(library.past(REMEMBERED))
+        self.metrics.remember(library.successes())
+        if rebuilt.standings:
+            log.info("going on from the state: %d streams, %d attempts under way", len(rebuilt.standings), len(rebuilt.open))
 
     def stop(self) -> None:
         """Begin to stop."""
@@ -100,7 +120,7 @@ class Service:
         if listening is None:
             yield
             return
-        web = server(create_app(View(self.board, self.bus, self.metrics.text, self), self.token))
+        web = server(create_app(View(Library(self.journal.address), self.bus, self.metrics.text, self), self.token))
         async with asyncio.TaskGroup() as tasks:
             serving = tasks.create_task(web.serve(sockets=[listening]))
             try:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Literal
 
-__all__ = ["Mark", "What"]
+__all__ = ["Gap", "Mark", "What"]
 
 What = Literal["started", "stopped", "died", "replaced", "removed", "paused", "resumed", "unreadable", "readable"]
 
@@ -21,3 +21,15 @@ class Mark:
     source: str
     what: What
     detail: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Gap:
+    """Lines are known to have been lost between two moments, in seconds since the epoch: silence in between proves nothing.
+
+    `reason` is one of the closed list `GAPS` of `connwatch.sinks.labels`.
+    """
+
+    reason: str
+    start: float
+    end: float

@@ -15,6 +15,7 @@ from collections.abc import Callable, Generator, Iterable, Iterator, Sequence
 
 from connwatch.model.line import Line
 from connwatch.model.record import Chatter, Record, Request, Unparsed
+from connwatch.model.taken import Place
 from connwatch.parse.parser import Parser, Skim
 from connwatch.parse.recognise import AutoParser
 from connwatch.parse.redact import Redactor
@@ -65,6 +66,18 @@ class BlockReader:
         self._rest = b""
         self._skipping = False
         self._seen_at: float | None = None
+
+    def place(self) -> Place:
+        """Where reading stands, for `resume` of another reader of the same source."""
+        return Place(self.lines, self.unparsed, self.oversized, self.format, tuple(sorted(self._learnt)))
+
+    def resume(self, place: Place) -> None:
+        """Go on where another reader stood. What that one had open is lost to this one, so stand a few lines before it."""
+        self.lines, self.unparsed, self.oversized = place.lines, place.unparsed, place.oversized
+        self._learnt = set(place.learnt)
+        self._learnt_patterns.clear()
+        if self._auto is not None:
+            self._auto.resume(place.format)
 
     @property
     def format(self) -> str:

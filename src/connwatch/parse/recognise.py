@@ -90,6 +90,13 @@ class AutoParser:
         """Once the source is known, the leader's."""
         return getattr(self._live[0], "skim", None) if self._live and self._lines >= _NEW else None
 
+    def resume(self, leader: str) -> None:
+        """Take the source to be in this format, as if it had been recognised; any other word ("auto") changes nothing."""
+        if leader in self._formats:
+            self._join(leader)
+            self._scores[leader] = float(_NEW)
+            self._lines = _NEW
+
     def passed_over(self, count: int) -> None:
         """The reader of blocks met so many lines of the leader's shape: no rival is taking over."""
         self._refused = max(0, self._refused - count)

@@ -31,6 +31,8 @@ class StateSettings(Table):
     """What survives a restart."""
 
     path: Path = Field(Path("var/connwatch.db"), description="The file that keeps attempts and reading positions over a restart.")
+    keep_days: float = Field(30, gt=0, le=3650, description="How long attempts are kept after they ended.")
+    max_mb: int = Field(256, ge=8, le=1_000_000, description="Most megabytes that the file may take; beyond it the oldest attempts go first.")
 
 
 class HttpSettings(Table):

@@ -9,7 +9,7 @@ from __future__ import annotations
 import asyncio
 import secrets
 from collections import deque
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from connwatch.model.change import Change
@@ -27,15 +27,15 @@ class Numbered:
 
 
 class Bus:
-    """Holds the last `keep` changes."""
+    """Holds the last `keep` changes. `life` and `end`, the number that the next change will get, go on where a journal says so."""
 
-    def __init__(self, keep: int = 1024) -> None:
-        self.life = secrets.token_hex(4)
+    def __init__(self, keep: int = 1024, *, life: str | None = None, end: int = 1) -> None:
+        self.life = life or secrets.token_hex(4)
         self.lost = 0  # by all readers together
-        self.end = 1  # the number that the next change will get
+        self.end = end
         self.closed = False
         self.news = asyncio.Event()  # rings once; then another takes its place
-        self._ring: deque[Change] = deque(maxlen=keep)
+        self._ring: deque[Change | None] = deque(maxlen=keep)  # None: one that cannot be told any more
 
     def receive(self, changes: Sequence[Change]) -> None:
         """See Sink."""
@@ -43,6 +43,11 @@ class Bus:
             self._ring.extend(changes)
             self.end += len(changes)
             self._wake()
+
+    def remember(self, past: Mapping[int, Change]) -> None:
+        """Changes from before this bus began, by their numbers; to be called before any reader comes."""
+        first = min(past, default=self.end)
+        self._ring = deque([past.get(number) for number in range(first, self.end)], maxlen=self._ring.maxlen)
 
     def close(self) -> None:
         """No more changes will come: readers get what they have not read and then end."""
@@ -68,7 +73,7 @@ class Bus:
         """The number of the oldest change that is remembered."""
         return self.end - len(self._ring)
 
-    def at(self, number: int) -> Change:
+    def at(self, number: int) -> Change | None:
         """A remembered change."""
         return self._ring[number - self.first]
 
@@ -91,12 +96,14 @@ class Reader:
             bus.lost += missed
             self._lost += missed
             self._at = bus.first
-        if self._at >= bus.end:
-            return None
-        found = Numbered(f"{bus.life}-{self._at}", bus.at(self._at), self._lost)
-        self._at += 1
-        self._lost = 0
-        return found
+        while self._at < bus.end:
+            change = bus.at(self._at)
+            self._at += 1
+            if change is not None:
+                found = Numbered(f"{bus.life}-{self._at - 1}", change, self._lost)
+                self._lost = 0
+                return found
+        return None
 
     def pending(self) -> bool:
         """Whether there is something to take."""

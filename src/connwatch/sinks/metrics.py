@@ -8,7 +8,7 @@ What is true now (open attempts, sources) is not counted here but looked up at s
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 from prometheus_client import CollectorRegistry, Counter, Histogram, disable_created_metrics
 from prometheus_client.exposition import choose_encoder
@@ -81,6 +81,12 @@ class Metrics:
                 self._withdrawn.labels(client, host)
                 for outcome in OUTCOMES:
                     self._finished.labels(client, host, outcome)
+
+    def remember(self, successes: Mapping[tuple[str, str], float]) -> None:
+        """The last good attempts from before this process, by client and server."""
+        for (client, server), at in successes.items():
+            labels = client if client in self.labels.clients else OTHER, self.labels.host(server)
+            self.last_success[labels] = max(at, self.last_success.get(labels, 0.0))
 
     def receive(self, changes: Sequence[Change]) -> None:
         """See Sink."""

@@ -21,7 +21,7 @@ from collections.abc import AsyncGenerator, Mapping
 from dataclasses import dataclass, field
 from typing import ClassVar, Literal, Protocol
 
-from connwatch.model.mark import Mark
+from connwatch.model.mark import Gap, Mark
 
 __all__ = ["EVERY_STREAM", "Arrival", "Batch", "Gap", "Source", "SourceStatus", "State"]
 
@@ -29,18 +29,6 @@ State = Literal["catching_up", "live", "down", "ended"]
 
 EVERY_STREAM = ""
 """The stream name of a batch whose state is that of all streams of the source."""
-
-
-@dataclass(frozen=True, slots=True)
-class Gap:
-    """Lines are known to have been lost between two moments, in seconds since the epoch: silence in between proves nothing.
-
-    `reason` is one of the closed list `GAPS` of `connwatch.sinks.labels`.
-    """
-
-    reason: str
-    start: float
-    end: float
 
 
 @dataclass(slots=True)
@@ -65,12 +53,13 @@ class Batch:
 class SourceStatus:
     """What a source can say of itself. Written by the source and its supervisor, read by metrics and `/readyz`.
 
-    `note` is one sentence about what is wrong now, or "". Keys of `reopened` and `gaps` are short reasons from a closed list.
+    `note` is one sentence about why it cannot be read now, or "". Keys of `reopened` and `gaps` are short reasons from a closed list.
     """
 
     state: State = "down"
     attached: bool = False  # has been up at least once
     note: str = ""
+    warning: str = ""  # one sentence about what looks wrong with its lines, or ""
     bytes: int = 0
     duplicates: int = 0  # lines that came again and were dropped
     last_read_at: float | None = None

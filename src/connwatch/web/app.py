@@ -5,10 +5,10 @@ Everything it answers was redacted at the parser's edge. The page has no inline 
 
 from __future__ import annotations
 
+from asyncio import to_thread
 from collections.abc import Callable
 from dataclasses import dataclass
 from importlib import resources
-from itertools import islice
 from typing import Any, Protocol
 
 from starlette.applications import Starlette
@@ -20,8 +20,8 @@ from starlette.types import ASGIApp
 from connwatch.diagnose.serial import attempt_detail, attempt_row, change_row
 from connwatch.model.attempt import Attempt
 from connwatch.model.change import Change
-from connwatch.sinks.board import Board
 from connwatch.sinks.bus import Bus
+from connwatch.store.library import Choice, Library
 from connwatch.web.guard import Guard
 from connwatch.web.sse import follow
 
@@ -55,7 +55,7 @@ class Health(Protocol):
 class View:
     """What the pages show. `metrics` takes an Accept header and gives the exposition and its content type."""
 
-    board: Board
+    library: Library
     bus: Bus
     metrics: Callable[[str], tuple[bytes, str]]
     health: Health
@@ -93,19 +93,23 @@ class _Site:
         return JSONResponse({"ready": ready, "sources": self._view.health.report()}, 200 if ready else 503)
 
     async def attempts(self, request: Request) -> Response:
-        wanted = _filter(request)
+        query = request.query_params
+        clients, servers, outcomes = (query.getlist(name) for name in ("client", "server", "outcome"))
+        choice = Choice(clients, servers, outcomes)
         try:
             limit = min(max(int(request.query_params.get("limit", "100")), 1), MOST_LISTED)
         except ValueError:
             return JSONResponse({"error": "limit is a number"}, 400)
-        found = islice((one for one in self._view.board.newest() if wanted(one)), limit)
-        return JSONResponse({"position": self._view.bus.position, "attempts": [{**attempt_row(one), "open": one.open} for one in found]})
+        position = self._view.bus.position  # before the question: what is told meanwhile comes again, and nothing is missed
+        found = await to_thread(self._view.library.attempts, choice, limit=limit)
+        return JSONResponse({"position": position, "attempts": [{**attempt_row(one), "open": one.open} for one in found]})
 
     async def attempt(self, request: Request) -> Response:
-        found = self._view.board.get(request.path_params["id"])
-        if found is None:
-            return JSONResponse({"error": "no such attempt is remembered"}, 404)
-        return JSONResponse(attempt_detail(found))
+        found = await to_thread(self._view.library.called, request.path_params["id"])
+        exact = [one for one in found if one.id == request.path_params["id"]] or found
+        if len(exact) != 1:
+            return JSONResponse({"error": "several attempts are called so" if exact else "no such attempt is remembered"}, 404)
+        return JSONResponse(attempt_detail(exact[0]))
 
     async def changes(self, request: Request) -> Response:
         wanted = _filter(request)

@@ -129,7 +129,7 @@ def test_a_source_that_is_down_holds_time_for_a_minute_and_no_longer(caplog: pyt
         assert not any(line.startswith("advance") for line in engine.story)
         clock[0] = 1070.0
         await until(lambda: "advance 1068" in engine.story)
-        assert recorder.deaf == ["down"]
+        assert recorder.ear.deaf == ["down"]
         assert engine.unheard <= {"down"}
         assert not recorder.ready()
         recorder.stop()

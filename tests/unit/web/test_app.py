@@ -17,6 +17,9 @@ from connwatch.model.change import Closed, Opened, Updated
 from connwatch.model.errors import ConfigError, SourceError
 from connwatch.sinks.bus import Bus
 from connwatch.sources.file import FileSource
+from connwatch.store.journal import Journal
+from connwatch.store.opening import in_memory
+from connwatch.store.turn import Turn
 from connwatch.web.guard import is_loopback
 from connwatch.web.server import listen
 from support.attempts import HOST, T, ToldEngine, connected, the_silence
@@ -38,7 +41,7 @@ def story(path: Path, tell: Callable[[Service, int], Awaitable[None]], token: st
     path.touch()
 
     async def play() -> None:
-        service = Service(Quiet([]), [FileSource("app", str(path))], token=token, hosts=[HOST])  # type: ignore[arg-type]
+        service = Service(Quiet([]), [FileSource("app", str(path))], Journal(in_memory()), token=token, hosts=[HOST])  # type: ignore[arg-type]
         async with serving(service) as port:
             await tell(service, port)
 
@@ -50,13 +53,13 @@ def log(tmp_path: Path) -> Path:
     return tmp_path / "app.log"
 
 
-def publish(service: Service, *changes: Opened | Updated | Closed) -> None:
-    service.recorder._publish(changes)
+async def publish(service: Service, *changes: Opened | Updated | Closed) -> None:
+    await service.recorder._commit(Turn(T), changes)
 
 
 def test_attempts_are_listed_and_looked_up(log: Path) -> None:
     async def tell(service: Service, port: int) -> None:
-        publish(service, Opened(T, the_silence()), Closed(T, connected()))
+        await publish(service, Opened(T, the_silence()), Closed(T, connected()))
         status, headers, body = await get(port, "/api/attempts")
         listed = json.loads(body)
         assert (status, headers["content-type"]) == (200, "application/json")
@@ -80,11 +83,11 @@ def test_changes_stream_as_they_happen_and_resume_after_the_last_one_seen(log: P
     async def tell(service: Service, port: int) -> None:
         reading = asyncio.create_task(read_events(port, f"/api/changes?after={service.bus.position}", 2))
         await asyncio.sleep(0.05)
-        publish(service, Opened(T, the_silence()), Updated(T, the_silence()))
+        await publish(service, Opened(T, the_silence()), Updated(T, the_silence()))
         first, second = await reading
         assert (first["event"], second["event"]) == ("opened", "updated")
         assert json.loads(first["data"])["attempt"]["client"] == "claude"
-        publish(service, Closed(T, the_silence()))
+        await publish(service, Closed(T, the_silence()))
         resumed = await read_events(port, "/api/changes", 2, Last_Event_ID=first["id"])
         assert [one["event"] for one in resumed] == ["updated", "closed"]
 
@@ -94,7 +97,7 @@ def test_changes_stream_as_they_happen_and_resume_after_the_last_one_seen(log: P
 def test_a_resumed_stream_says_what_it_lost(log: Path) -> None:
     async def tell(service: Service, port: int) -> None:
         start = service.bus.position
-        publish(service, *(Updated(T, the_silence()) for _ in range(1500)))
+        await publish(service, *(Updated(T, the_silence()) for _ in range(1500)))
         events = await read_events(port, "/api/changes", 2, Last_Event_ID=start)
         assert (events[0]["event"], events[0]["data"]) == ("lost", "476")
         assert events[1]["event"] == "updated"
@@ -107,7 +110,7 @@ def test_hostile_text_forges_no_field_of_the_stream(log: Path) -> None:
         attempt = the_silence()
         attempt.server = "x\n\nevent: closed\ndata: {}\r\n\x1b[31m"
         start = service.bus.position
-        publish(service, Opened(T, attempt), Closed(T, connected()))
+        await publish(service, Opened(T, attempt), Closed(T, connected()))
         events = await read_events(port, f"/api/changes?after={start}", 2)
         assert [one["event"] for one in events] == ["opened", "closed"]
         assert json.loads(events[0]["data"])["attempt"]["server"] == attempt.server
@@ -117,7 +120,7 @@ def test_hostile_text_forges_no_field_of_the_stream(log: Path) -> None:
 
 def test_metrics_negotiate_their_format(log: Path) -> None:
     async def tell(service: Service, port: int) -> None:
-        publish(service, Closed(T, the_silence()))
+        await publish(service, Closed(T, the_silence()))
         _, headers, body = await get(port, "/metrics")
         assert headers["content-type"].startswith("text/plain")
         assert "# {" not in body
@@ -144,6 +147,7 @@ def test_health_is_the_loop_and_readiness_the_sources(log: Path) -> None:
 
 def test_a_source_that_never_came_up_is_alive_but_not_ready(log: Path) -> None:
     async def tell(service: Service, port: int) -> None:
+        await until(lambda: service.recorder.sources[0].status.attached)
         service.recorder.sources[0].status.attached = False
         status, _, body = await get(port, "/readyz")
         assert (status, json.loads(body)["ready"]) == (503, False)

@@ -1,0 +1,229 @@
+"""The journal: everything a turn brought, in one transaction, by one thread that alone writes. Knows tables, no engine and no source.
+
+1. A turn is there wholly or not at all. Who publishes after `commit` therefore never tells of what a crash could undo.
+2. Where writing fails (a full disk) the daemon goes on: turns wait, at most `MOST_WAITING`, and are written when there is room again.
+3. What grows is bounded: attempts by age and size, changes by number, records by what a restart needs (`connwatch.store.keeping`).
+"""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import logging
+import math
+import secrets
+import sqlite3
+import time
+from collections import deque
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from typing import TypeVar
+
+from connwatch.model.attempt import Outcome
+from connwatch.model.change import Change, Closed, Evicted, Reached, Updated, Withdrawn
+from connwatch.store.codec import written_attempt, written_step
+from connwatch.store.keeping import Keep, prune
+from connwatch.store.opening import Opened
+from connwatch.store.turn import Standing, Turn
+
+__all__ = ["MOST_WAITING", "OVERLAP", "Journal"]
+
+log = logging.getLogger("connwatch")
+
+OVERLAP = 256
+"""Lines before the last one from which a stream is read again after a restart: a parser has to find its way into a many-line record."""
+MOST_WAITING = 1000
+CURSOR_SECONDS = 1.0  # how often cursors alone are worth a transaction
+AGAIN_SECONDS = 5.0  # between tries where writing fails
+PRUNE_SECONDS = 60.0
+
+_Result = TypeVar("_Result")
+_STOPPED = frozenset({Outcome.FAILED, Outcome.STALLED})
+
+
+class Journal:
+    """`note` is "" while all is written, else what is wrong. `first` is the number that the next change will get."""
+
+    def __init__(self, opened: Opened, keep: Keep | None = None) -> None:
+        self.address = opened.address
+        self.note = opened.note
+        self.lost = 0  # turns that could not be written and were too many to wait
+        self._opened, self._keep = opened, keep or Keep()
+        self._thread = ThreadPoolExecutor(1, thread_name_prefix="connwatch-journal")
+        self._connection = opened.connection
+        self._waiting: deque[tuple[int, Turn]] = deque()
+        self._trails: dict[str, deque[Standing]] = {}
+        self._dirty: set[str] = set()
+        self._numbers: dict[str, int] = {}
+        self._written_at = self._tried_at = 0.0
+        self._pruned_at = time.monotonic()
+        self._watermark = -math.inf
+        self.key = bytes.fromhex(self._fact("key", lambda: secrets.token_hex(32)))
+        self.life = self._fact("life", lambda: secrets.token_hex(4))
+        (last,) = self._connection.execute("SELECT coalesce(max(seq), 0) FROM sqlite_sequence WHERE name = 'changes'").fetchone()
+        self.first = int(last) + 1
+        self._connection.execute("DELETE FROM meta WHERE name = 'clean'")
+
+    def _fact(self, name: str, make: Callable[[], str]) -> str:
+        found = self._connection.execute("SELECT value FROM meta WHERE name = ?", (name,)).fetchone()
+        if found is not None:
+            return str(found[0])
+        made = make()
+        self._connection.execute("INSERT INTO meta VALUES (?, ?)", (name, made))
+        return made
+
+    async def within(self, work: Callable[[sqlite3.Connection], _Result]) -> _Result:
+        """What `work` makes of the connection, on the writing thread."""
+        return await asyncio.get_running_loop().run_in_executor(self._thread, work, self._connection)
+
+    def restored(self, standings: dict[str, Standing]) -> None:
+        """The streams that are resumed, in their order, and where."""
+        for stream, standing in standings.items():
+            self.known(stream)
+            self._trails[stream] = deque([standing])
+
+    def known(self, stream: str) -> None:
+        """A stream was opened; the order in which streams are decides between lines of one time."""
+        self._numbers.setdefault(stream, len(self._numbers))
+
+    async def flush(self) -> None:
+        """Write what waits now."""
+        await self.within(self._write)
+
+    async def commit(self, turn: Turn) -> None:
+        """Write a turn. Returns when it is written, or when it is sure that it has to wait."""
+        for stream, standing in turn.standings.items():
+            self._stand(stream, standing)
+        now = time.monotonic()
+        if turn:
+            self._waiting.append((self.first, turn))
+            self.first += len(turn.changes)
+        self._watermark = max(self._watermark, turn.watermark)
+        due = self._waiting if not self.note else now - self._tried_at >= AGAIN_SECONDS and (self._waiting or self._dirty)
+        if due or (self._dirty and not self.note and now - self._written_at >= CURSOR_SECONDS):
+            self._tried_at = now
+            await self.within(self._write)
+        if now - self._pruned_at >= PRUNE_SECONDS and not self.note:
+            self._pruned_at = now
+            await self.within(self._prune)
+
+    async def close(self) -> None:
+        """Write what waits, and let go of the file."""
+        await self.flush()
+        await self.within(self._closed)
+        self._thread.shutdown()
+
+    def _closed(self, connection: sqlite3.Connection) -> None:
+        try:
+            if not self._waiting:
+                connection.execute("INSERT OR REPLACE INTO meta VALUES ('clean', '1')")
+        except sqlite3.Error as error:
+            log.warning("the state could not be closed tidily: %s", error)
+        self._opened.close()
+
+    def _stand(self, stream: str, standing: Standing) -> None:
+        """Keep a trail of places, so that a restart can begin a few lines before the last one."""
+        self.known(stream)
+        trail = self._trails.setdefault(stream, deque())
+        if trail and trail[-1].place.lines == standing.place.lines:
+            trail.pop()
+        trail.append(standing)
+        while len(trail) > 1 and trail[1].place.lines <= standing.place.lines - OVERLAP:
+            trail.popleft()
+        self._dirty.add(stream)
+
+    # on the writing thread
+
+    def _write(self, connection: sqlite3.Connection) -> None:
+        try:
+            connection.execute("BEGIN IMMEDIATE")
+            for first, turn in self._waiting:
+                _write_turn(connection, first, turn)
+            for stream in self._dirty:
+                _write_standing(connection, self._numbers[stream], stream, self._trails[stream][0])
+            if math.isfinite(self._watermark):
+                connection.execute("INSERT OR REPLACE INTO meta VALUES ('watermark', ?)", (repr(self._watermark),))
+            connection.execute("COMMIT")
+        except sqlite3.Error as error:
+            self._failed(connection, error)
+            return
+        self._waiting.clear()
+        self._dirty.clear()
+        self._written_at = time.monotonic()
+        if self.note.startswith("cannot be written"):
+            log.warning("the state is written again")
+            self.note = ""
+
+    def _failed(self, connection: sqlite3.Connection, error: sqlite3.Error) -> None:
+        if connection.in_transaction:
+            connection.execute("ROLLBACK")
+        if not self.note:
+            log.warning("the state cannot be written (%s): going on without; what happens now is lost if connwatch ends before that is mended", error)
+        self.note = f"cannot be written: {error}"
+        while len(self._waiting) > MOST_WAITING:
+            self._waiting.popleft()
+            self.lost += 1
+
+    def _prune(self, connection: sqlite3.Connection) -> None:
+        try:
+            prune(connection, self._watermark, self._keep)
+        except sqlite3.Error as error:
+            self._failed(connection, error)
+
+
+def _write_turn(connection: sqlite3.Connection, first: int, turn: Turn) -> None:
+    if turn.taken:
+        watermark = turn.watermark if math.isfinite(turn.watermark) else None
+        number = connection.execute("INSERT INTO turns (watermark) VALUES (?)", (watermark,)).lastrowid
+        rows = [(number, *row) for row in turn.taken]
+        connection.executemany("INSERT INTO records (turn, stream, line, at, seen_at, body) VALUES (?, ?, ?, ?, ?, ?)", rows)
+    _write_changes(connection, first, turn)
+    connection.executemany(
+        "INSERT INTO marks (at, until, source, what, detail) VALUES (?, NULL, ?, ?, ?)",
+        [(one.at, one.source, one.what, one.detail) for one in turn.marks],
+    )
+    connection.executemany(
+        "INSERT INTO marks (at, until, source, what, detail) VALUES (?, ?, ?, 'gap', ?)",
+        [(gap.start, gap.end, stream, gap.reason) for stream, gap in turn.gaps],
+    )
+
+
+def _write_changes(connection: sqlite3.Connection, first: int, turn: Turn) -> None:
+    latest: dict[str, Change] = {}
+    rows = []
+    for number, change in enumerate(turn.changes, first):
+        step = written_step(change.step) if isinstance(change, Reached) else None
+        rows.append((number, change.at, type(change).__name__.lower(), change.attempt.id, step))
+        latest[change.attempt.id] = change
+    connection.executemany("INSERT OR REPLACE INTO changes (id, at, kind, attempt, step) VALUES (?, ?, ?, ?, ?)", rows)
+    for name, change in latest.items():
+        attempt = change.attempt
+        if isinstance(change, Withdrawn):
+            connection.execute("DELETE FROM attempts WHERE id = ? AND open", (name,))
+            continue
+        row = (
+            name,
+            attempt.started_at,
+            attempt.ended_at,
+            attempt.client,
+            attempt.server,
+            attempt.outcome.value,
+            attempt.open,
+            written_attempt(attempt),
+        )
+        connection.execute("INSERT OR REPLACE INTO attempts VALUES (?, ?, ?, ?, ?, ?, ?, ?)", row)
+    for change in turn.changes:
+        attempt = change.attempt
+        if isinstance(change, Updated | Closed | Evicted) and attempt.outcome in _STOPPED and attempt.diagnoses and not attempt.is_piece:
+            connection.execute(
+                "INSERT OR IGNORE INTO outbox (attempt, code, kind, at) VALUES (?, ?, 'stopped', ?)",
+                (attempt.id, attempt.diagnoses[0].code, change.at),
+            )
+
+
+def _write_standing(connection: sqlite3.Connection, number: int, stream: str, standing: Standing) -> None:
+    place = standing.place
+    row = (
+        stream, number, standing.source, standing.cursor, place.lines, place.unparsed, place.oversized, place.format, json.dumps(place.learnt),
+    )  # fmt: skip
+    connection.execute("INSERT OR REPLACE INTO cursors VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)", row)

@@ -1,0 +1,73 @@
+"""How long what is kept: attempts by age and size, records by what a restart needs. Works on a connection that the journal lends.
+
+A restart feeds a new engine with the records of the last half hour. So that no attempt is seen from its middle on, it begins where no attempt
+was under way: `horizon` looks for such a moment, at most `MOST_BACK` seconds back.
+"""
+
+from __future__ import annotations
+
+import math
+import sqlite3
+from dataclasses import dataclass
+
+__all__ = ["BACK", "MOST_BACK", "MOST_CHANGES", "Keep", "horizon", "prune"]
+
+BACK = 1800.0
+MOST_BACK = 4 * BACK
+MOST_CHANGES = 100_000
+A_STEP = 500  # rows that go at once, so that the writing thread is not held up
+
+
+@dataclass(frozen=True, slots=True)
+class Keep:
+    """`seconds` after their end for attempts; `size` in bytes for the file."""
+
+    seconds: float = 30 * 86_400.0
+    size: int = 256 * 1024 * 1024
+
+
+def horizon(connection: sqlite3.Connection, watermark: float) -> float:
+    """The moment, in event time, from which on a restart needs records. Minus infinity as long as there is no watermark."""
+    if not math.isfinite(watermark):
+        return -math.inf
+    at = watermark - BACK
+    while at > watermark - MOST_BACK:
+        # <= : an event at the very moment belongs to the attempt before it
+        (earlier,) = connection.execute("SELECT min(started_at) FROM attempts WHERE ended_at >= ? AND started_at < ?", (at, at)).fetchone()
+        if earlier is None:
+            return at
+        at = float(earlier)
+    return watermark - MOST_BACK
+
+
+def prune(connection: sqlite3.Connection, watermark: float, keep: Keep) -> None:
+    """Let go of what is too old or too much. Raises sqlite3.Error."""
+    since = horizon(connection, watermark)
+    if math.isfinite(since):
+        connection.execute(
+            "DELETE FROM records WHERE id IN (SELECT records.id FROM records LEFT JOIN cursors USING (stream)"
+            " WHERE at < ? AND (cursors.lines IS NULL OR line <= cursors.lines) LIMIT 200000)",
+            (since,),
+        )
+        connection.execute("DELETE FROM turns WHERE id < (SELECT coalesce(min(turn), 0) FROM records)")
+        old = watermark - keep.seconds
+        connection.execute("DELETE FROM attempts WHERE id IN (SELECT id FROM attempts WHERE ended_at < ? AND NOT open LIMIT 5000)", (old,))
+        connection.execute("DELETE FROM marks WHERE at < ?", (old,))
+        connection.execute("DELETE FROM outbox WHERE at < ?", (old,))
+    connection.execute("DELETE FROM changes WHERE id <= (SELECT coalesce(max(id), 0) - ? FROM changes)", (MOST_CHANGES,))
+    connection.execute("PRAGMA incremental_vacuum(2000)")
+    while _size(connection) > keep.size:
+        gone = connection.execute(
+            "DELETE FROM attempts WHERE id IN (SELECT id FROM attempts WHERE NOT open ORDER BY ended_at LIMIT ?)", (A_STEP,)
+        ).rowcount
+        gone += connection.execute("DELETE FROM changes WHERE id IN (SELECT id FROM changes ORDER BY id LIMIT ?)", (10 * A_STEP,)).rowcount
+        connection.execute("PRAGMA incremental_vacuum(2000)").fetchall()
+        if not gone:
+            return
+
+
+def _size(connection: sqlite3.Connection) -> int:
+    (pages,) = connection.execute("PRAGMA page_count").fetchone()
+    (free,) = connection.execute("PRAGMA freelist_count").fetchone()
+    (page,) = connection.execute("PRAGMA page_size").fetchone()
+    return int(pages - free) * int(page)

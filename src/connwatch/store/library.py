@@ -1,0 +1,196 @@
+"""The reading side of the state: attempts, marks, where a restart begins. Never writes; each question has a connection of its own.
+
+May be asked from any thread, and by another process while the daemon writes.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import math
+import sqlite3
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from connwatch.model.attempt import GOOD, Attempt
+from connwatch.model.change import Change, Closed, Evicted, Opened, Reached, Updated
+from connwatch.model.errors import SourceError
+from connwatch.model.mark import Gap, Mark
+from connwatch.model.taken import Place, Taken
+from connwatch.store.codec import read_attempt, read_record, read_step
+from connwatch.store.keeping import horizon
+from connwatch.store.opening import APPLICATION, latest_version
+from connwatch.store.turn import Standing
+
+__all__ = ["Choice", "History", "Library"]
+
+
+@dataclass(frozen=True, slots=True)
+class Choice:
+    """Which attempts: globs over clients and servers, outcomes, times in seconds since the epoch; empty parts choose all."""
+
+    clients: Sequence[str] = ()
+    servers: Sequence[str] = ()
+    outcomes: Sequence[str] = ()
+    since: float | None = None
+    until: float | None = None
+
+    def condition(self) -> tuple[str, list[object]]:
+        """As SQL: what stands behind WHERE, and its values."""
+        parts: list[str] = []
+        values: list[object] = []
+        for column, patterns in (("client", self.clients), ("server", self.servers)):
+            if patterns:
+                parts.append("(" + " OR ".join([f"lower({column}) GLOB ?"] * len(patterns)) + ")")
+                values += [pattern.lower() for pattern in patterns]
+        if self.outcomes:
+            parts.append(f"outcome IN ({', '.join('?' * len(self.outcomes))})")
+            values += self.outcomes
+        for clause, moment in (("ended_at >= ?", self.since), ("started_at <= ?", self.until)):
+            if moment is not None:
+                parts.append(clause)
+                values.append(moment)
+        return " AND ".join(parts) or "1", values
+
+
+@dataclass(slots=True)
+class History:
+    """What a new engine needs to stand where the last one stood. `turns` are lazily read, in their order, each with its watermark.
+
+    `old` was taken too long ago to be taken again, of lines that will be read again.
+    """
+
+    standings: dict[str, Standing]
+    old: list[Taken]
+    gaps: list[tuple[str, Gap]]
+    watermark: float
+    turns: Iterator[tuple[float, list[Taken]]]
+
+
+_KINDS: dict[str, type[Opened | Updated | Closed | Evicted]] = {"opened": Opened, "updated": Updated, "closed": Closed, "evicted": Evicted}
+
+
+class Library:
+    """`address` is an SQLite URI. Raises SourceError from every question that the state cannot answer."""
+
+    def __init__(self, address: str) -> None:
+        self._address = address
+
+    @classmethod
+    def of_file(cls, path: Path) -> Library:
+        """The library in a state file that a daemon has written. Raises SourceError where there is none."""
+        if not path.exists():
+            raise SourceError(
+                f"{path} does not exist: nothing was recorded there yet (state.path says where; `connwatch run` records)", transient=False
+            )
+        library = cls(f"{path.absolute().as_uri()}?mode=ro")
+        with library._asked() as connection:
+            (application,) = connection.execute("PRAGMA application_id").fetchone()
+            (version,) = connection.execute("PRAGMA user_version").fetchone()
+        if application != APPLICATION or version != latest_version():
+            why = "is no state of connwatch" if application != APPLICATION else "is of another version; the daemon brings it up to date"
+            raise SourceError(f"{path} {why}", transient=False)
+        return library
+
+    @contextlib.contextmanager
+    def _asked(self) -> Iterator[sqlite3.Connection]:
+        try:
+            with contextlib.closing(sqlite3.connect(self._address, uri=True, timeout=5.0)) as connection:
+                connection.execute("PRAGMA read_uncommitted = 1")  # of a state in memory: readers would lock the writer out of a table
+                yield connection
+        except sqlite3.Error as error:
+            raise SourceError(f"the state cannot be read: {error}") from error
+        except ValueError as error:
+            raise SourceError(f"the state holds a row that cannot be read: {error}") from error
+
+    def attempts(self, choice: Choice | None = None, *, limit: int = 100, after: tuple[float, str] | None = None) -> list[Attempt]:
+        """Attempts, the latest started first. `after` continues behind the start and id of the last one of the page before."""
+        where, values = (choice or Choice()).condition()
+        if after is not None:
+            where += " AND (started_at, id) < (?, ?)"
+            values += after
+        with self._asked() as connection:
+            rows = connection.execute(f"SELECT body FROM attempts WHERE {where} ORDER BY started_at DESC, id DESC LIMIT ?", (*values, limit))  # noqa: S608 - parts are ours
+            return [read_attempt(body) for (body,) in rows]
+
+    def called(self, beginning: str, *, most: int = 10) -> list[Attempt]:
+        """The attempts whose id begins so, the latest first."""
+        with self._asked() as connection:
+            rows = connection.execute(
+                "SELECT body FROM attempts WHERE substr(id, 1, ?) = ? ORDER BY started_at DESC LIMIT ?", (len(beginning), beginning, most)
+            )
+            return [read_attempt(body) for (body,) in rows]
+
+    def open(self) -> list[Attempt]:
+        """The attempts that are not final."""
+        with self._asked() as connection:
+            return [read_attempt(body) for (body,) in connection.execute("SELECT body FROM attempts WHERE open ORDER BY started_at, id")]
+
+    def marks(self, start: float, end: float) -> list[Mark]:
+        """What happened to the programs between two times, gaps not among it."""
+        with self._asked() as connection:
+            rows = connection.execute(
+                "SELECT at, source, what, detail FROM marks WHERE at BETWEEN ? AND ? AND what != 'gap' ORDER BY at", (start, end)
+            )
+            return [Mark(*row) for row in rows]
+
+    def successes(self) -> dict[tuple[str, str], float]:
+        """When the last good attempt of each client with each server ended, seconds since the epoch."""
+        good = [outcome.value for outcome in GOOD]
+        query = f"SELECT client, server, max(ended_at) FROM attempts WHERE outcome IN ({', '.join('?' * len(good))}) AND NOT open GROUP BY 1, 2"  # noqa: S608
+        with self._asked() as connection:
+            rows = connection.execute(query, good)
+            return {(client, server): at for client, server, at in rows}
+
+    def past(self, most: int) -> dict[int, Change]:
+        """The last changes by their numbers, each with its attempt as it was last told; those of attempts that are gone are left out."""
+        with self._asked() as connection:
+            rows = connection.execute(
+                "SELECT * FROM (SELECT changes.id, at, kind, body, step FROM changes LEFT JOIN attempts ON attempts.id = attempt"
+                " ORDER BY changes.id DESC LIMIT ?) ORDER BY 1",
+                (most,),
+            )
+            return {number: _change(at, kind, read_attempt(body), step) for number, at, kind, body, step in rows if body is not None}
+
+    def history(self) -> History:
+        """Where the last engine stood."""
+        with self._asked() as connection:
+            standings = {
+                stream: Standing(source, cursor, Place(lines, unparsed, oversized, form, tuple(json.loads(learnt))))
+                for stream, source, cursor, lines, unparsed, oversized, form, learnt in connection.execute(
+                    "SELECT stream, source, cursor, lines, unparsed, oversized, format, learnt FROM cursors ORDER BY number"
+                )
+            }
+            found = connection.execute("SELECT value FROM meta WHERE name = 'watermark'").fetchone()
+            watermark = float(found[0]) if found is not None else -math.inf
+            since = horizon(connection, watermark)
+            lost = connection.execute("SELECT source, detail, at, until FROM marks WHERE what = 'gap' AND until >= ? ORDER BY id", (since,))
+            gaps = [(stream, Gap(reason, start, end)) for stream, reason, start, end in lost]
+            beyond = connection.execute(
+                "SELECT records.stream, seen_at, body FROM records JOIN cursors USING (stream) WHERE at < ? AND line > lines ORDER BY id", (since,)
+            )
+            old = [Taken(stream, read_record(body), seen_at) for stream, seen_at, body in beyond]
+        return History(standings, old, gaps, watermark, self._turns(since))
+
+    def _turns(self, since: float) -> Iterator[tuple[float, list[Taken]]]:
+        with self._asked() as connection:
+            rows = connection.execute(
+                "SELECT turns.id, watermark, stream, seen_at, body FROM records JOIN turns ON turns.id = turn WHERE at >= ? ORDER BY records.id",
+                (since,),
+            )
+            current: int | None = None
+            mark = -math.inf
+            taken: list[Taken] = []
+            for number, watermark, stream, seen_at, body in rows:
+                if number != current:
+                    if taken:
+                        yield mark, taken
+                    current, mark, taken = number, -math.inf if watermark is None else watermark, []
+                taken.append(Taken(stream, read_record(body), seen_at))
+            if taken:
+                yield mark, taken
+
+
+def _change(at: float, kind: str, attempt: Attempt, step: str | None) -> Change:
+    return Reached(at, attempt, read_step(step)) if step is not None else _KINDS.get(kind, Updated)(at, attempt)
