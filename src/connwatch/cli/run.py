@@ -4,12 +4,19 @@ from __future__ import annotations
 
 import asyncio
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import click
 
 from connwatch.cli.console import say
-from connwatch.cli.setup import config_option, prepare
+from connwatch.cli.setup import Setup, config_option, prepare
 from connwatch.cli.working import causes, listening_to, log_to_stderr
+from connwatch.model.errors import ConfigError
+
+if TYPE_CHECKING:
+    from connwatch.engine import Engine
+    from connwatch.settings.models import Settings
+    from connwatch.sources.source import Source
 
 __all__ = ["run"]
 
@@ -20,41 +27,68 @@ __all__ = ["run"]
 def run(config: Path | None, listen: str | None) -> int:
     r"""Follow the configured logs, keep the attempts, serve the page and the metrics.
 
-    Without a configured source there is nothing to follow: see `connwatch demo`.
+    Without a configured source there is nothing to follow: see `connwatch demo`. What was learnt is kept in state.path: after a restart it goes
+    on where it ended, without losing or repeating anything. SIGHUP reads the configuration again (http.listen, http.token_file, metrics.hosts and
+    state need a restart); a wrong one changes nothing and says so. SIGTERM stops within five seconds.
+
+    Exit status: 0 stopped; 2 wrong configuration or state; 3 the address or the state is in use by another program.
 
     \b
     Examples:
       connwatch run --config connwatch.toml
       docker logs -f nginx-proxy 2>&1 | connwatch run --config piped.toml
     """
-    setup = prepare(config, {})
-    if setup.settings is None or not setup.settings.sources:
-        where = f"{config} names no source" if config is not None else "no configuration was given"
-        say(f"{where}: add a [[sources]] block and run `connwatch run --config FILE`, or see how it looks with `connwatch demo`.")
-        return 2
     from connwatch.daemon.service import Service
     from connwatch.settings.token import read_token
-    from connwatch.sources.table import make_sources
     from connwatch.store.journal import Journal
     from connwatch.store.keeping import Keep
     from connwatch.store.opening import open_state
 
-    settings = setup.settings
+    setup, settings, sources = _followed(config)
     token = read_token(settings.http.token_file) if settings.http.token_file is not None else None
-    sources = make_sources(settings.sources)
     plug, address = listening_to(listen or settings.http.listen, token=token is not None)
     log_to_stderr()
-    hosts, known = settings.metrics.hosts, causes(setup.catalogue)
-    state = settings.state
-    opened = open_state(state.path)
+    opened = open_state(settings.state.path)
     if opened.note:
         say(opened.note)
-    journal = Journal(opened, Keep(state.keep_days * 86_400, state.max_mb * 1024 * 1024))
-    engine = setup.engine(live=True, recording=True, key=journal.key)
-    service = Service(engine, sources, journal, lateness=setup.lateness, token=token, hosts=hosts, causes=known)
+    journal = Journal(opened, Keep(settings.state.keep_days * 86_400, settings.state.max_mb * 1024 * 1024))
+
+    def engine_of(setup: Setup) -> Engine:
+        return setup.engine(live=True, recording=True, key=journal.key)
+
+    def renewed() -> tuple[Engine, list[Source]]:
+        setup, _, sources = _followed(config)
+        return engine_of(setup), sources
+
+    service = Service(
+        engine_of(setup),
+        sources,
+        journal,
+        lateness=setup.lateness,
+        token=token,
+        hosts=settings.metrics.hosts,
+        causes=causes(setup.catalogue),
+        renew=renewed,
+    )
 
     def ready() -> None:
         say(f"following {', '.join(source.name for source in sources)}; page, API and metrics at http://{address}/")
 
     asyncio.run(service.run(plug, ready=ready))
     return 0
+
+
+def _followed(config: Path | None) -> tuple[Setup, Settings, list[Source]]:
+    """What the configuration says now, and its sources. Raises ConfigError."""
+    from connwatch.sources.table import make_sources
+
+    setup = prepare(config, {})
+    if setup.settings is None or not setup.settings.sources:
+        where = f"{config} names no source" if config is not None else "no configuration was given"
+        hint = "add a [[sources]] block and run `connwatch run --config FILE`, or see how it looks with `connwatch demo`"
+        raise ConfigError(where, hint=hint)
+    formats = setup.catalogue.formats
+    for number, source in enumerate(setup.settings.sources):
+        if source.format != "auto" and source.format not in formats:
+            raise ConfigError(f"no log format is called {source.format!r}", key=f"sources.{number}.format", hint=f"known: {', '.join(sorted(formats))}")
+    return setup, setup.settings, make_sources(setup.settings.sources)

@@ -216,10 +216,10 @@ class Recorder:
         if deaf is not None:
             self.engine.deaf(stream for stream, source in self._streams.items() if source in deaf)
         self._beat()
-        self._on_turn()
 
     def _beat(self) -> None:
         self.turned_at = time.monotonic()
+        self._on_turn()
 
     async def _feed(self, arrival: Arrival, turn: Turn) -> list[Change]:
         source, batch = arrival.source, arrival.batch

@@ -1,5 +1,8 @@
 """The daemon as a whole: the recorder, its sinks, the HTTP server, signals and the service manager. Builds; decides nothing about attempts.
 
+A hangup (SIGHUP) asks for the configuration anew: a good one takes the place of the old one between two turns, and open attempts survive,
+because the journal has them; a bad one changes nothing and is told.
+
 Stopping (SIGTERM, SIGINT): reading ends, what was read is taken, open event streams end, the server closes. Within five seconds. A
 second signal ends the process at once.
 """
@@ -24,7 +27,7 @@ from connwatch.daemon.systemd import ServiceManager
 from connwatch.model.errors import ConnwatchError
 from connwatch.sinks.board import Board
 from connwatch.sinks.bus import Bus
-from connwatch.sinks.figures import Figures, SourceFigures
+from connwatch.sinks.figures import Figures, Reload, SourceFigures
 from connwatch.sinks.labels import Labels
 from connwatch.sinks.metrics import Metrics
 from connwatch.sinks.sink import Sink
@@ -48,6 +51,7 @@ REMEMBERED = 256  # changes from before a restart that readers can still be told
 class Service:
     """Everything of one running daemon. `sinks` are told of changes besides the ones that the daemon itself has.
 
+    `renew` reads the configuration again and gives a new engine and new sources; it raises ConnwatchError where something is wrong with it.
     `now` and `pace`: see Recorder. `hosts` and `causes`: see Labels. `until_end`: return when every source has ended.
     """
 
@@ -62,11 +66,13 @@ class Service:
     hosts: Iterable[str] = ()
     causes: Iterable[tuple[str, str]] = ()
     sinks: Sequence[Sink] = ()
+    renew: Callable[[], tuple[Engine, Sequence[Source]]] | None = None
     manager: ServiceManager = field(default_factory=ServiceManager)
     board: Board = field(init=False)
     bus: Bus = field(init=False)
     metrics: Metrics = field(init=False)
     recorder: Recorder = field(init=False)
+    reload: Reload = field(init=False)
 
     def __post_init__(self) -> None:
         self.board, self.bus = Board(), Bus(life=self.journal.life, end=self.journal.first)
@@ -85,14 +91,15 @@ class Service:
             heartbeat=HEARTBEAT if watchdog is None else min(HEARTBEAT, watchdog / 3),
             on_turn=self.manager.feed,
         )
-        Figures(self.metrics, open_attempts=self.board.open, sources=self.figures, changes_lost=lambda: self.bus.lost)
+        self.reload = Reload(True, self.now())
+        Figures(self.metrics, open_attempts=self.board.open, sources=self.figures, changes_lost=lambda: self.bus.lost, reload=lambda: self.reload)
 
     async def run(self, listening: socket.socket | None, *, ready: Callable[[], None] = lambda: None) -> None:
         """Work until stopped (or until the end). `listening` is the bound socket of the HTTP server, None for no server."""
         try:
             with self._signals():
                 async with self._http(listening):
-                    self.manager.ready(f"following {len(self.sources)} source(s)")
+                    self.manager.ready(self._status())
                     ready()
                     await self.recorder.run()
         except* ConnwatchError as group:
@@ -109,6 +116,27 @@ class Service:
         self.metrics.remember(library.successes())
         if rebuilt.standings:
             log.info("going on from the state: %d streams, %d attempts under way", len(rebuilt.standings), len(rebuilt.open))
+
+    def _status(self) -> str:
+        return f"following {len(self.recorder.sources)} source(s)"
+
+    async def take_new_configuration(self) -> None:
+        """See SIGHUP above."""
+        if self.renew is None:
+            log.warning("there is no configuration to read again")
+            return
+        self.manager.reloading()
+        try:
+            engine, sources = await asyncio.to_thread(self.renew)
+        except ConnwatchError as error:
+            self.reload.successful = False
+            log.error("the new configuration is not used, the old one goes on: %s", error)  # noqa: TRY400 - the sentence is the news
+        else:
+            await self.recorder.exchange(engine, sources)
+            self.sources = sources
+            self.reload = Reload(True, self.now())
+            log.info("the new configuration is in use: %s", ", ".join(source.name for source in sources))
+        self.manager.ready(self._status())
 
     def stop(self) -> None:
         """Begin to stop."""
@@ -143,12 +171,22 @@ class Service:
             log.info("%s: stopping", number.name)
             self.stop()
 
+        reloads: set[asyncio.Task[None]] = set()
+
+        def on_hangup() -> None:
+            if reloads:
+                return  # one at a time; what was asked meanwhile is read by the next hangup
+            task = loop.create_task(self.take_new_configuration())
+            reloads.add(task)
+            task.add_done_callback(reloads.discard)
+
         for number in (signal.SIGTERM, signal.SIGINT):
             loop.add_signal_handler(number, on_signal, number)
+        loop.add_signal_handler(signal.SIGHUP, on_hangup)
         try:
             yield
         finally:
-            for number in (signal.SIGTERM, signal.SIGINT):
+            for number in (signal.SIGTERM, signal.SIGINT, signal.SIGHUP):
                 loop.remove_signal_handler(number)
 
     def figures(self) -> list[SourceFigures]:

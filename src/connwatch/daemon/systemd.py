@@ -30,6 +30,10 @@ class ServiceManager:
         """One line that `systemctl status` shows."""
         self._send(f"STATUS={_one_line(status)}")
 
+    def reloading(self) -> None:
+        """A new configuration is looked at; `ready` says that this is over (Type=notify-reload)."""
+        self._send(f"RELOADING=1\nMONOTONIC_USEC={time.monotonic_ns() // 1000}")
+
     def stopping(self) -> None:
         """The daemon is draining."""
         self._send("STOPPING=1")

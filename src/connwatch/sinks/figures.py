@@ -18,7 +18,7 @@ from connwatch.model.attempt import Attempt
 from connwatch.sinks.labels import GAPS, OTHER, REOPENED, STEPS, step_of
 from connwatch.sinks.metrics import Metrics
 
-__all__ = ["Figures", "SourceFigures"]
+__all__ = ["Figures", "Reload", "SourceFigures"]
 
 
 @dataclass(slots=True)
@@ -35,6 +35,14 @@ class SourceFigures:
     gaps: Mapping[str, int] = field(default_factory=dict)
 
 
+@dataclass(slots=True)
+class Reload:
+    """Whether the configuration that was last asked for is the one in use, and when (seconds since the epoch) one was last taken."""
+
+    successful: bool
+    at: float
+
+
 class Figures(Collector):
     """Registered with the registry of `metrics`."""
 
@@ -45,8 +53,10 @@ class Figures(Collector):
         open_attempts: Callable[[], Iterable[Attempt]],
         sources: Callable[[], Iterable[SourceFigures]],
         changes_lost: Callable[[], int],
+        reload: Callable[[], Reload],
     ) -> None:
         self._metrics, self._open, self._sources, self._lost = metrics, open_attempts, sources, changes_lost
+        self._reload = reload
         metrics.registry.register(self)
 
     def collect(self) -> Iterator[Metric]:
@@ -69,6 +79,15 @@ class Figures(Collector):
         lost = CounterMetricFamily("connwatch_changes_lost", "Changes that a reader of /api/changes was too slow for.")
         lost.add_metric([], self._lost())
         yield lost
+        yield from self._of_configuration()
+
+    def _of_configuration(self) -> Iterator[Metric]:
+        reload = self._reload()
+        good = GaugeMetricFamily("connwatch_config_last_reload_successful", "Whether the configuration last asked for is in use.")
+        good.add_metric([], float(reload.successful))
+        at = GaugeMetricFamily("connwatch_config_last_reload_success_timestamp_seconds", "When a configuration was last taken.")
+        at.add_metric([], reload.at)
+        yield from (good, at)
 
     def _attempts(self) -> Metric:
         known = self._metrics.labels.clients

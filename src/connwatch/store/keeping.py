@@ -1,7 +1,8 @@
 """How long what is kept: attempts by age and size, records by what a restart needs. Works on a connection that the journal lends.
 
-A restart feeds a new engine with the records of the last half hour. So that no attempt is seen from its middle on, it begins where no attempt
-was under way: `horizon` looks for such a moment, at most `MOST_BACK` seconds back.
+A restart feeds a new engine with the records of the last half hour, and where these are few with the last `FEW`: what an engine has learnt of
+hosts and clients decides between attempts that are alike, and a quiet server teaches it over days. So that no attempt is seen from its
+middle on, it begins where none was under way: `horizon` looks for such a moment, at most `MOST_BACK` seconds further back.
 """
 
 from __future__ import annotations
@@ -13,9 +14,10 @@ from dataclasses import dataclass
 __all__ = ["BACK", "MOST_BACK", "MOST_CHANGES", "Keep", "horizon", "prune"]
 
 BACK = 1800.0
-MOST_BACK = 4 * BACK
+MOST_BACK = 3 * BACK
+FEW = 10_000  # records; a second's work for a small machine
 MOST_CHANGES = 100_000
-A_STEP = 500  # rows that go at once, so that the writing thread is not held up
+A_STEP = 20  # rows that go at once, so that the writing thread is not held up
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,20 +32,21 @@ def horizon(connection: sqlite3.Connection, watermark: float) -> float:
     """The moment, in event time, from which on a restart needs records. Minus infinity as long as there is no watermark."""
     if not math.isfinite(watermark):
         return -math.inf
-    at = watermark - BACK
-    while at > watermark - MOST_BACK:
+    few = connection.execute("SELECT at FROM records ORDER BY id DESC LIMIT 1 OFFSET ?", (FEW,)).fetchone()
+    first = at = min(watermark - BACK, -math.inf if few is None else float(few[0]))
+    while at > first - MOST_BACK:
         # <= : an event at the very moment belongs to the attempt before it
         (earlier,) = connection.execute("SELECT min(started_at) FROM attempts WHERE ended_at >= ? AND started_at < ?", (at, at)).fetchone()
         if earlier is None:
             return at
         at = float(earlier)
-    return watermark - MOST_BACK
+    return first - MOST_BACK
 
 
 def prune(connection: sqlite3.Connection, watermark: float, keep: Keep) -> None:
     """Let go of what is too old or too much. Raises sqlite3.Error."""
-    since = horizon(connection, watermark)
-    if math.isfinite(since):
+    if math.isfinite(watermark):
+        since = horizon(connection, watermark)
         connection.execute(
             "DELETE FROM records WHERE id IN (SELECT records.id FROM records LEFT JOIN cursors USING (stream)"
             " WHERE at < ? AND (cursors.lines IS NULL OR line <= cursors.lines) LIMIT 200000)",

@@ -11,7 +11,7 @@ from prometheus_client.parser import text_string_to_metric_families as parse_cla
 
 from connwatch.model.attempt import Attempt
 from connwatch.model.change import Closed, Evicted, Opened, Reached, Updated, Withdrawn
-from connwatch.sinks.figures import Figures, SourceFigures
+from connwatch.sinks.figures import Figures, Reload, SourceFigures
 from connwatch.sinks.labels import MOST_HOSTS, Labels, step_of
 from connwatch.sinks.metrics import SETTLED, Metrics
 from support.attempts import HOST, T, a_probe, connected, the_silence
@@ -24,7 +24,7 @@ Key = tuple[str, tuple[str, ...]]
 def made(hosts: tuple[str, ...] = (HOST,), open_attempts: list[Attempt] | None = None) -> Metrics:
     metrics = Metrics(Labels(hosts, CAUSES))
     source = SourceFigures("nginx-proxy", True, 10, 2, T, 0.25, {"rotated": 1}, {})
-    Figures(metrics, open_attempts=lambda: open_attempts or [], sources=lambda: [source], changes_lost=lambda: 0)
+    Figures(metrics, open_attempts=lambda: open_attempts or [], sources=lambda: [source], changes_lost=lambda: 0, reload=lambda: Reload(True, T))
     return metrics
 
 

@@ -1,0 +1,280 @@
+"""What a turn brought is there wholly or not at all, once, and stays within its bounds."""
+
+from __future__ import annotations
+
+import asyncio
+import sqlite3
+from collections.abc import Awaitable, Callable
+from contextlib import closing
+from pathlib import Path
+
+import pytest
+
+from connwatch.model.attempt import Attempt
+from connwatch.model.change import Closed, Opened, Reached, Updated, Withdrawn
+from connwatch.model.errors import SourceError
+from connwatch.model.mark import Gap, Mark
+from connwatch.model.record import Request
+from connwatch.model.taken import Place, Taken
+from connwatch.store import journal as journal_module
+from connwatch.store.journal import Journal
+from connwatch.store.keeping import BACK, Keep, horizon, prune
+from connwatch.store.library import Choice, Library
+from connwatch.store.opening import in_memory, open_state
+from connwatch.store.turn import Standing, Turn
+from support.attempts import T, a_probe, connected, the_silence
+
+
+def request(line: int, at: float | None = T) -> Request:
+    return Request("nginx", line, line, at, False, "proxy", "nginx-proxy", "POST", "/mcp", params={"state": "#d1"}, keys=[("state", "#d1")])
+
+
+def turn(*, taken: list[int] | None = None, changes: list[Opened | Closed | Updated | Reached | Withdrawn] | None = None, at: float = T) -> Turn:
+    made = Turn(at, changes=changes or [])
+    made.take([Taken("nginx", request(line, at), at) for line in taken or []], at)
+    return made
+
+
+def story(tell: Callable[[Journal], Awaitable[None]], path: Path | None = None) -> None:
+    async def play() -> None:
+        journal = Journal(in_memory() if path is None else open_state(path))
+        try:
+            await tell(journal)
+        finally:
+            await journal.close()
+
+    asyncio.run(asyncio.wait_for(play(), 30))
+
+
+def test_an_attempt_comes_back_as_it_went_in() -> None:
+    async def tell(journal: Journal) -> None:
+        await journal.commit(turn(changes=[Closed(T, the_silence()), Closed(T, connected()), Closed(T, a_probe())]))
+        library = Library(journal.address)
+        assert library.attempts() == sorted([the_silence(), connected(), a_probe()], key=lambda one: (one.started_at, one.id), reverse=True)
+        assert library.called(the_silence().id[:4]) == [the_silence()]
+        assert [one.outcome for one in library.attempts(Choice(outcomes=["stalled"]))] == ["stalled"]
+        assert [one.client for one in library.attempts(Choice(clients=["CLAU*"]))] == ["claude"]
+        assert library.attempts(Choice(since=T + 1e6)) == []
+        assert len(library.attempts(limit=1)) == 1
+
+    story(tell)
+
+
+def test_pages_follow_each_other_without_a_gap() -> None:
+    async def tell(journal: Journal) -> None:
+        await journal.commit(turn(changes=[Closed(T, connected(str(number))) for number in range(7)]))
+        library, found = Library(journal.address), list[Attempt]()
+        after = None
+        while page := library.attempts(limit=3, after=after):
+            found += page
+            after = page[-1].started_at, page[-1].id
+        assert [one.id for one in found] == [str(number) for number in reversed(range(7))]
+
+    story(tell)
+
+
+def test_changes_are_numbered_across_a_restart_and_each_stands_once(tmp_path: Path) -> None:
+    path = tmp_path / "state.db"
+    lives = []
+
+    async def first(journal: Journal) -> None:
+        lives.append(journal.life)
+        assert journal.first == 1
+        attempt = the_silence()
+        await journal.commit(turn(changes=[Opened(T, attempt), Reached(T, attempt, attempt.steps[0]), Updated(T, attempt)]))
+        assert journal.first == 4
+
+    async def second(journal: Journal) -> None:
+        lives.append(journal.life)
+        assert journal.first == 4
+        await journal.commit(turn(changes=[Closed(T, the_silence())]))
+        past = Library(journal.address).past(10)
+        assert {number: type(change).__name__ for number, change in past.items()} == {1: "Opened", 2: "Reached", 3: "Updated", 4: "Closed"}
+        assert [type(change).__name__ for change in Library(journal.address).past(1).values()] == ["Closed"]
+
+    story(first, path)
+    story(second, path)
+    assert lives[0] == lives[1]
+
+
+def test_people_are_told_once_of_one_thing(tmp_path: Path) -> None:
+    async def tell(journal: Journal) -> None:
+        for _ in range(3):
+            await journal.commit(turn(changes=[Updated(T, the_silence()), Closed(T, the_silence()), Closed(T, connected())]))
+        rows = await journal.within(lambda connection: connection.execute("SELECT attempt, code, kind FROM outbox").fetchall())
+        assert rows == [(the_silence().id, "token-unused", "stopped")]
+
+    story(tell)
+
+
+def test_what_proved_to_be_part_of_another_is_forgotten_unless_it_was_final() -> None:
+    async def tell(journal: Journal) -> None:
+        opened = the_silence()
+        opened.open = True
+        await journal.commit(turn(changes=[Opened(T, opened)]))
+        await journal.commit(turn(changes=[Withdrawn(T, opened)]))
+        assert Library(journal.address).attempts() == []
+        await journal.commit(turn(changes=[Closed(T, the_silence()), Withdrawn(T, opened)]))
+        assert Library(journal.address).attempts() == []  # in one turn the last word counts, and nothing was final before it
+
+    story(tell)
+
+
+def test_a_restart_finds_what_was_taken_in_its_turns_and_where_to_go_on(tmp_path: Path) -> None:
+    path = tmp_path / "state.db"
+    gap = Gap("rotated-away", T - 5, T - 2)
+
+    async def before(journal: Journal) -> None:
+        for line in (1, 2, 3):
+            one = turn(taken=[line], at=T + line)
+            one.standings["nginx"] = Standing("nginx-proxy", f"after {line}", Place(line, 0, 0, "nginx-proxy", ("/connect",)))
+            if line == 2:
+                one.gaps.append(("nginx", gap))
+                one.marks.append(Mark(T, "nginx", "started", "nginx:1.29"))
+            await journal.commit(one)
+
+    async def after(journal: Journal) -> None:
+        history = Library(journal.address).history()
+        assert history.watermark == T + 3
+        assert history.gaps == [("nginx", gap)]
+        assert [(mark, [one.record.line for one in taken]) for mark, taken in history.turns] == [(T + 1, [1]), (T + 2, [2]), (T + 3, [3])]
+        standing = history.standings["nginx"]
+        assert standing.place == Place(1, 0, 0, "nginx-proxy", ("/connect",))  # a little before the end, so that a parser finds its way
+        assert standing.cursor == "after 1"
+        assert Library(journal.address).marks(T - 1, T + 1) == [Mark(T, "nginx", "started", "nginx:1.29")]
+
+    story(before, path)
+    story(after, path)
+
+
+def test_a_stream_is_resumed_not_far_from_where_it_was_left() -> None:
+    async def tell(journal: Journal) -> None:
+        for line in range(0, 5000, 10):
+            one = Turn(T)
+            one.standings["nginx"] = Standing("nginx-proxy", str(line), Place(line))
+            await journal.commit(one)
+        await journal.flush()
+        standing = Library(journal.address).history().standings["nginx"]
+        assert 4990 - 2 * journal_module.OVERLAP < standing.place.lines <= 4990 - journal_module.OVERLAP
+        assert standing.cursor == str(standing.place.lines)
+
+    story(tell)
+
+
+def test_cursors_alone_do_not_cost_a_transaction_each() -> None:
+    async def tell(journal: Journal) -> None:
+        writes = []
+        journal._connection.set_trace_callback(lambda text: writes.append(text) if text == "COMMIT" else None)
+        for line in range(200):
+            one = Turn(T)
+            one.standings["nginx"] = Standing("nginx-proxy", str(line), Place(line))
+            await journal.commit(one)
+        assert len(writes) <= 2
+
+    story(tell)
+
+
+def test_a_full_disk_stops_nothing_and_what_waited_is_written_when_there_is_room(monkeypatch: pytest.MonkeyPatch, caplog) -> None:
+    monkeypatch.setattr(journal_module, "AGAIN_SECONDS", 0.0)
+
+    async def tell(journal: Journal) -> None:
+        (pages,) = await journal.within(lambda connection: connection.execute("PRAGMA page_count").fetchone())
+        await journal.within(lambda connection: connection.execute(f"PRAGMA max_page_count = {pages}"))
+        for number in range(200):
+            await journal.commit(turn(taken=[number], changes=[Closed(T, connected(str(number)))]))
+        assert "full" in journal.note
+        stored = len(Library(journal.address).attempts(limit=500))
+        assert stored < 200
+        await journal.within(lambda connection: connection.execute("PRAGMA max_page_count = 1000000"))
+        await journal.commit(turn())
+        assert journal.note == ""
+        assert len(Library(journal.address).attempts(limit=500)) == 200
+        assert sorted(Library(journal.address).past(1000)) == list(range(1, 201))
+
+    story(tell)
+    assert [record.message.split(":")[0] for record in caplog.records] == [
+        "the state cannot be written (database or disk is full)", "the state is written again",
+    ]  # fmt: skip
+
+
+def test_what_waits_for_a_full_disk_is_bounded_and_what_is_lost_is_counted(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(journal_module, "MOST_WAITING", 10)
+    monkeypatch.setattr(journal_module, "AGAIN_SECONDS", 0.0)
+
+    async def tell(journal: Journal) -> None:
+        await journal.within(lambda connection: connection.execute("PRAGMA query_only = 1"))
+        for number in range(50):
+            await journal.commit(turn(taken=[number]))
+        assert journal.lost == 40
+        await journal.within(lambda connection: connection.execute("PRAGMA query_only = 0"))
+
+    story(tell)
+
+
+def test_what_is_old_goes_and_what_a_restart_needs_stays() -> None:
+    async def tell(journal: Journal) -> None:
+        day = 86_400.0
+        for number in range(40):
+            await journal.commit(turn(taken=[number], changes=[Closed(T, moved(connected(str(number)), number * day))], at=T + number * day))
+        await journal.within(lambda connection: prune(connection, T + 39 * day, Keep(seconds=10 * day)))
+        assert [one.id for one in Library(journal.address).attempts()] == [str(number) for number in reversed(range(29, 40))]
+        (records,) = await journal.within(lambda connection: connection.execute("SELECT count(*) FROM records").fetchone())
+        assert records == 40  # few records are kept for what they teach
+
+    story(tell)
+
+
+def test_the_file_stays_within_its_size() -> None:
+    async def tell(journal: Journal) -> None:
+        for number in range(1500):
+            await journal.commit(turn(changes=[Closed(T, moved(connected(f"{number:05}"), number))]))
+        kept = 512 * 1024
+        await journal.within(lambda connection: prune(connection, T + 1500, Keep(size=kept)))
+        found = Library(journal.address).attempts(limit=5000)
+        assert 0 < len(found) < 1500
+        assert found[0].id == "01499"  # the oldest go first
+
+    story(tell)
+
+
+def test_a_restart_begins_where_no_attempt_was_under_way() -> None:
+    async def tell(journal: Journal) -> None:
+        def stretched(name: str, start: float, end: float) -> Closed:
+            attempt = connected(name)
+            attempt.started_at, attempt.ended_at = start, end
+            return Closed(end, attempt)
+
+        now = T + 100_000
+        edge = now - BACK
+        for number in range(10_100):  # more than the few that are always kept
+            journal._waiting.append((journal.first, turn(taken=[number], at=edge + 500)))
+        await journal.commit(
+            turn(changes=[stretched("a", edge - 50, edge + 10), stretched("b", edge - 200, edge - 50), stretched("c", edge - 900, edge - 201)])
+        )
+        assert await journal.within(lambda connection: horizon(connection, now)) == edge - 200
+
+    story(tell)
+
+
+def test_a_row_that_was_damaged_is_an_error_with_a_sentence() -> None:
+    async def tell(journal: Journal) -> None:
+        await journal.commit(turn(changes=[Closed(T, connected())]))
+        await journal.within(lambda connection: connection.execute("UPDATE attempts SET body = '{\"id\": 3'"))
+        with pytest.raises(SourceError, match="cannot be read"):
+            Library(journal.address).attempts()
+
+    story(tell)
+
+
+def test_a_state_that_is_not_there_or_not_ours_says_so(tmp_path: Path) -> None:
+    with pytest.raises(SourceError, match="nothing was recorded there yet"):
+        Library.of_file(tmp_path / "none.db")
+    with closing(sqlite3.connect(tmp_path / "other.db")) as other:
+        other.execute("CREATE TABLE t (x)")
+    with pytest.raises(SourceError, match="no state of connwatch"):
+        Library.of_file(tmp_path / "other.db")
+
+
+def moved(attempt: Attempt, seconds: float) -> Attempt:
+    attempt.started_at, attempt.ended_at = T + seconds, T + seconds + 1
+    return attempt
