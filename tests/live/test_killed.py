@@ -32,10 +32,11 @@ class Daemon:
         self.config = folder / f"{name}.toml"
         sources = "".join(f'[[sources]]\nname = "{log}"\nkind = "file"\npath = "{folder}/{log}.log"\nstart = "beginning"\n' for log in LOGS)
         self.config.write_text(f'[state]\npath = "{self.state}"\n[http]\nlisten = "127.0.0.1:0"\n{sources}')
-        self.said = (folder / f"{name}.err").open("ab")
+        self.said = folder / f"{name}.err"
 
     def start(self) -> subprocess.Popen[bytes]:
-        return subprocess.Popen([CONNWATCH, "run", "--config", str(self.config)], stdout=subprocess.DEVNULL, stderr=self.said)
+        with self.said.open("ab") as said:
+            return subprocess.Popen([CONNWATCH, "run", "--config", str(self.config)], stdout=subprocess.DEVNULL, stderr=said)
 
     def ask(self, query: str) -> list[tuple[Any, ...]]:
         try:

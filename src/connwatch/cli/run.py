@@ -90,5 +90,6 @@ def _followed(config: Path | None) -> tuple[Setup, Settings, list[Source]]:
     formats = setup.catalogue.formats
     for number, source in enumerate(setup.settings.sources):
         if source.format != "auto" and source.format not in formats:
-            raise ConfigError(f"no log format is called {source.format!r}", key=f"sources.{number}.format", hint=f"known: {', '.join(sorted(formats))}")
+            hint = f"known: {', '.join(sorted(formats))}"
+            raise ConfigError(f"no log format is called {source.format!r}", key=f"sources.{number}.format", hint=hint)
     return setup, setup.settings, make_sources(setup.settings.sources)
