@@ -7,7 +7,8 @@ The contract, which every source keeps and the shared tests check:
 1. Yield until cancelled. Returning means that nothing will ever come again (end of input); anything that may heal is a
    `SourceError`, or, where the source can simply wait for it (a file that does not exist yet), a batch with state "down".
 2. Do not retry: the supervisor restarts a source that failed, with the last cursors and a growing pause.
-3. Start after the cursor. Yielding a line twice is allowed, losing one silently is not: what is known to be lost is counted
+3. Start after the cursor. Where a stream can be resumed, its first batch has a cursor even if it has no data: who dies before the first line
+   must find the next one. Yielding a line twice is allowed, losing one silently is not: what is known to be lost is counted
    in `status.gaps`, with a reason, and told by the `gap` of a batch where its time is known.
 4. Whole lines where several streams may interleave; a batch may be empty when only the state changed.
 5. Die promptly: cancellation at any `await` must leave nothing behind, neither threads nor open files.
