@@ -100,7 +100,9 @@ class Dockerd:
 
     def close(self) -> None:
         """Stop everything that runs in the directory, and remove it."""
-        if self._process is not None:
+        with contextlib.suppress(AssertionError):
+            if self._process is None:
+                self.start()  # a container outlives an engine that was killed
             for container in self.docker("ps", "-aq").split():
                 self.docker("rm", "-f", container)
         self.stop()

@@ -129,7 +129,10 @@ class ContainerWatch:
         name = attributes.get("name", "")
         if key in self._remembered.heard or not self._choice.means(name, attributes):
             return
+        before = next((what for _, who, what in reversed(self._remembered.heard) if who == container), None)
         self._remembered.heard.append(key)
+        if before == key[2]:
+            return  # some engines tell of a pause twice, from two of their parts
         stream = self._stream_of(identity(name))
         mark = mark_of(event, stream)
         if mark is not None and (stream in self._logs or (mark.what == "started" and self._remembered.first is not None)):

@@ -20,6 +20,7 @@ __all__ = ["ANSWER_SECONDS", "OLDEST", "find_engine", "open_session"]
 ANSWER_SECONDS = 10
 """How long an answer may take to begin."""
 DEFAULT = "unix:///var/run/docker.sock"
+POOL = 64  # connections are not kept, but a pool that thinks itself full says so in the log
 OLDEST = "1.24"
 """A version that the SDK accepts without asking the engine."""
 
@@ -48,7 +49,7 @@ class _Connection(urllib3.connection.HTTPConnection):
 
 class _Pool(urllib3.HTTPConnectionPool):
     def __init__(self, dial: Dialler) -> None:
-        super().__init__("localhost", timeout=ANSWER_SECONDS)
+        super().__init__("localhost", timeout=ANSWER_SECONDS, maxsize=POOL)
         self._dial = dial
 
     def _new_conn(self) -> _Connection:
