@@ -168,7 +168,7 @@ def test_a_container_that_was_replaced_while_nobody_looked_is_told_as_a_gap(clea
     clean.run("app", NUMBERS.format(count=20) + "sleep 100")
 
     async def tell() -> None:
-        await until(lambda: heard.lines("s").count("out 20") == 2 or heard.lines("s").count("err 20") == 2)
+        await until(lambda: all(runs(heard.lines("s"), channel)[1:] == [list(range(1, 21))] for channel in ("out", "err")), 20)
 
     play(source(clean.host), heard, tell)
     assert len(runs(heard.lines("s"), "out")) == 2

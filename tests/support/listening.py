@@ -72,6 +72,6 @@ async def listening(source: Source, heard: Heard) -> AsyncIterator[None]:
         await asyncio.gather(*tasks, return_exceptions=True)
         assert clock() - asked < 1, "the source did not end promptly"
     give_up = clock() + 2
-    while left := [one for one in set(threading.enumerate()) - before if not one.name.startswith("asyncio_")]:
+    while left := [one for one in set(threading.enumerate()) - before if one.name.startswith("docker")]:
         assert clock() < give_up, f"threads are left: {left}"
         await asyncio.sleep(0.01)

@@ -10,6 +10,7 @@ import shlex
 import socket
 import ssl
 import subprocess
+import threading
 from collections.abc import Callable
 from typing import Any
 from urllib.parse import urlsplit
@@ -92,13 +93,14 @@ class Ssh:
         where = f"{user}@{host}" if user else host
         self._command = (*_SSH, *(("-p", str(port)) if port else ()), "--", where, shlex.join(("docker", "system", "dial-stdio")))
         self._running: list[subprocess.Popen[bytes]] = []
+        self._lock = threading.Lock()  # every request dials on a thread of its own
 
     def __call__(self) -> socket.socket:
         """See Dialler."""
-        self._running = [one for one in self._running if one.poll() is None]
         ours, theirs = socket.socketpair()
         try:
-            with theirs:
+            with theirs, self._lock:
+                self._running = [one for one in self._running if one.poll() is None]
                 self._running.append(subprocess.Popen(self._command, stdin=theirs.fileno(), stdout=theirs.fileno(), stderr=subprocess.DEVNULL))  # noqa: S603 - a fixed command; the host stands behind "--"
         except OSError:
             ours.close()
@@ -108,12 +110,13 @@ class Ssh:
 
     def close(self) -> None:
         """End every process."""
-        for one in self._running:
+        with self._lock:
+            running, self._running = self._running, []
+        for one in running:
             one.terminate()
-        for one in self._running:
+        for one in running:
             try:
                 one.wait(timeout=0.5)
             except subprocess.TimeoutExpired:
                 one.kill()
                 one.wait()
-        self._running = []

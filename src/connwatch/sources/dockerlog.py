@@ -122,10 +122,10 @@ class ContainerLog:
             self._status.gaps["removed"] += 1
             await self._put(Batch(self.stream, b"", self._now(), self.state, gap=Gap("removed", place.at / 1e9, float(later[0].created))))
         self._status.reopened["recreated"] += 1
+        self._at_end = False
         self._place, self._resumed, self._run, self._pause = Place(later[0].id, later[0].created), False, "", 0.0
-        found = await self._link.inspect(later[0].id)
-        if found is not None:
-            facts = Facts.of(found)
+        facts = await self._facts(later[0])
+        if facts is not None:
             await self.mark(Mark(facts.created, self.stream, "replaced", f"image {facts.image}"))
         return later[0]
 
@@ -134,12 +134,11 @@ class ContainerLog:
     async def _read(self, one: Known) -> None:
         """Read what can be read of it now; return when it has to be looked at again."""
         place = self._place
-        found = await self._link.inspect(one.id)
-        if found is None or place is None:
+        facts = await self._facts(one)
+        if facts is None or place is None:
             self._listed = [other for other in self._listed if other.id != one.id]
             return
         self._resumed = False
-        facts = Facts.of(found)
         try:
             newest = await self._link.newest(one.id, terminal=facts.terminal)
             if self._at_end:
@@ -156,7 +155,7 @@ class ContainerLog:
             if facts.status in ("removing", "dead"):
                 await self._wait(self._watch)
                 return
-            await self._tell("down", self._unreadable(one, facts, str(error)))
+            await self._tell("down", self._unreadable(one, facts, str(error)), cursor=place.cursor())
             await self._wait(self._watch)
             return
         if any(other.created >= one.created and other.id != one.id for other in self._listed):
@@ -164,6 +163,13 @@ class ContainerLog:
             return
         await self._tell("live", f'container "{one.name}" is not running ({facts.status}, exit status {facts.exit_code})')
         await self._wait(self._watch)
+
+    async def _facts(self, one: Known) -> Facts | None:
+        found = await self._link.inspect(one.id)
+        try:
+            return None if found is None else Facts.of(found)
+        except (KeyError, TypeError, ValueError, AttributeError) as error:
+            raise SourceError(f'what {self._link.address} gives as container "{one.name}" is none') from error
 
     async def _follow(self, one: Known, place: Place, facts: Facts, target: int | None) -> None:
         if self._run:

@@ -22,6 +22,7 @@ _HEADER = 8
 _CHANNELS = 3  # 1 output, 2 errors, 3 the engine's own words; 0 is input, which no log has
 _STAMP = re.compile(rb"(\d{4}-\d\d-\d\dT\d\d:\d\d):(\d\d)(?:\.(\d{1,9}))?(Z|[+-]\d\d:\d\d) ")
 _OUTPUT = 1
+_DECIMALS = 9
 
 
 class GarbledError(ValueError):
@@ -123,7 +124,8 @@ class Lines:
         found: list[LogLine] = []
         for line in lines:
             held += line
-            found.append(self._line(_OUTPUT, _without_repeats(bytes(held.removesuffix(b"\r")))))
+            whole = bytes(held.removesuffix(b"\r"))
+            found += [self._line(_OUTPUT, _without_repeats(part)) for part in _runs(whole)]
             held.clear()
         held += rest[: max(0, MAX_LINE + PIECE - len(held))]
         return found
@@ -131,6 +133,19 @@ class Lines:
     @staticmethod
     def _line(channel: int, line: bytes) -> LogLine:
         return LogLine(nanoseconds(line), channel, line[:MAX_LINE] + b"\n")
+
+
+def _runs(line: bytes) -> list[bytes]:
+    """The line of a program that ended without a newline, and the first line of its next run, if they are glued together.
+
+    The engine stamps a line after its program wrote it, so that a stamp of the program's own inside the line is never the newer one.
+    """
+    first = nanoseconds(line)
+    for stamp in _STAMP.finditer(line, 1):
+        at = nanoseconds(stamp.group())
+        if len(stamp[3] or b"") == _DECIMALS and at is not None and first is not None and at > first:
+            return [line[: stamp.start()], *_runs(line[stamp.start() :])]
+    return [line]
 
 
 def _without_repeats(line: bytes) -> bytes:
