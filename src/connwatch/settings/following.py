@@ -8,7 +8,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Annotated, Literal
 
-from pydantic import Field, field_validator
+from pydantic import Field, field_validator, model_validator
 
 from connwatch.settings.problems import NAME
 from connwatch.settings.toml import Table
@@ -43,10 +43,38 @@ class StdinSource(_Source):
 
 
 class DockerSource(_Source):
-    """The output of a container, through restarts and re-creation."""
+    """The output of containers, through restarts and re-creation."""
 
     kind: Literal["docker"]
-    container: str = Field(min_length=1, description="The container's name.")
+    container: str | None = Field(None, min_length=1, description="The container's name.")
+    project: str | None = Field(None, min_length=1, description="The compose project, together with `service`.")
+    service: str | None = Field(None, min_length=1, description="The compose service; each of its containers is a stream of its own.")
+    label: str | None = Field(None, min_length=1, description='Instead of a name: a label, "key" or "key=value", for example connwatch.format=coda-mcp.')
+    host: str | None = Field(
+        None,
+        min_length=1,
+        description="The engine: unix://, tcp:// or ssh://. Default: DOCKER_HOST, DOCKER_TLS_VERIFY and DOCKER_CERT_PATH, else the local socket.",
+    )
+    start: Literal["end", "beginning"] = Field("end", description="Where to begin in logs that are there when the daemon starts.")
+
+    @field_validator("container")
+    @classmethod
+    def _without_slash(cls, value: str | None) -> str | None:
+        return value.removeprefix("/") if value else value
+
+    @field_validator("host")
+    @classmethod
+    def _reachable(cls, value: str | None) -> str | None:
+        if value is not None and not value.startswith(("unix://", "tcp://", "ssh://", "http://", "https://")):
+            raise ValueError(f"{value!r} is no address of an engine: unix:///var/run/docker.sock, tcp://host:port or ssh://user@host")
+        return value
+
+    @model_validator(mode="after")
+    def _one_way(self) -> DockerSource:
+        ways = [self.container is not None, self.project is not None or self.service is not None, self.label is not None]
+        if sum(ways) != 1 or (self.project is None) != (self.service is None):
+            raise ValueError("say in exactly one way which container is meant: `container`, or `project` with `service`, or `label`")
+        return self
 
 
 class SshSource(_Source):

@@ -8,6 +8,8 @@ from typing import Any
 
 from connwatch.model.errors import ConfigError
 from connwatch.settings import following
+from connwatch.sources.containers import Choice
+from connwatch.sources.docker import DockerSource
 from connwatch.sources.file import FileSource
 from connwatch.sources.source import Source
 from connwatch.sources.stdin import StdinSource
@@ -25,9 +27,15 @@ def _stdin(settings: following.StdinSource, now: Clock) -> Source:
     return StdinSource(settings.name, format=settings.format, now=now)
 
 
+def _docker(settings: following.DockerSource, now: Clock) -> Source:
+    choice = Choice(settings.container, settings.project, settings.service, settings.label)
+    return DockerSource(settings.name, choice, host=settings.host, format=settings.format, start=settings.start, now=now)
+
+
 SOURCES: dict[str, Callable[[Any, Clock], Source]] = {
     "file": _file,
     "stdin": _stdin,
+    "docker": _docker,
 }
 
 

@@ -1,0 +1,141 @@
+"""A blocking request on a thread of its own, and its bytes on the event loop. It must not know what is asked or answered.
+
+Whoever stops waiting hangs up the request's socket, and the thread ends. A flow whose reader is slow stops reading its socket, so that
+the other side feels it.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import http.client
+import socket
+import threading
+from collections import deque
+from collections.abc import Callable
+from concurrent.futures import Future
+from typing import Any, TypeVar
+
+from connwatch.sources.dialling import Dialler, hang_up
+
+__all__ = ["Call", "Flow", "broken", "outcome"]
+
+BLOCK = 64 * 1024
+WAITING = 8
+"""Blocks that wait in a flow before its thread stops reading."""
+LEAVE_SECONDS = 0.8
+
+T = TypeVar("T")
+
+
+class Call:
+    """One request on a thread: its socket, and whether nobody waits for it any more."""
+
+    def __init__(self) -> None:
+        self.plug: socket.socket | None = None
+        self.trouble: OSError | None = None
+        self.over = False
+
+    def dialled(self, dial: Dialler) -> socket.socket:
+        """Dial for this request, on its thread. What goes wrong is kept in `trouble`: others wrap it until it says nothing."""
+        try:
+            self.plug = dial()
+        except OSError as error:
+            self.trouble = error
+            raise
+        if self.over:
+            hang_up(self.plug)
+        return self.plug
+
+    def end(self) -> None:
+        """Nobody waits for it any more."""
+        self.over = True
+        if self.plug is not None:
+            hang_up(self.plug)
+
+
+class Flow:
+    """A response that goes on: `read` gives its next bytes, b"" at its end, whatever ended it.
+
+    `began` is when, by the engine's clock, in whole seconds since the epoch; None where it does not say.
+    """
+
+    def __init__(self, call: Call) -> None:
+        self.began: str | None = None
+        self._call = call
+        self._loop = asyncio.get_running_loop()
+        self._blocks: deque[bytes] = deque()
+        self._filled, self._left = asyncio.Event(), asyncio.Event()
+        self._room = threading.Semaphore(WAITING)
+
+    async def read(self) -> bytes:
+        """Wait for the next bytes."""
+        while not self._blocks:
+            if self._left.is_set():
+                return b""
+            self._filled.clear()
+            await self._filled.wait()
+        self._room.release()
+        return self._blocks.popleft()
+
+    async def close(self) -> None:
+        """Hang up and see the thread leave."""
+        self._call.end()
+        self._room.release(WAITING + 1)
+        try:
+            async with asyncio.timeout(LEAVE_SECONDS):
+                await self._left.wait()
+        except TimeoutError:
+            pass  # it hangs in a system call without a socket (a name being looked up) and leaves after that
+
+    def pump(self, response: Any) -> None:
+        """On the thread: carry the response over to the loop until it ends."""
+        try:
+            if self._call.plug is not None:
+                self._call.plug.settimeout(None)
+            while not self._call.over and (block := response.raw.read1(BLOCK)):
+                self._room.acquire()
+                self._tell(self._arrived, block)
+        except broken():
+            pass  # says no more than an end would: the reader looks at the container in either case
+        finally:
+            response.close()
+
+    def leave(self) -> None:
+        """On the thread: nothing more will come."""
+        self._tell(self._ended)
+
+    def _tell(self, what: Callable[..., None], *with_: object) -> None:
+        try:
+            self._loop.call_soon_threadsafe(what, *with_)
+        except RuntimeError:
+            pass  # the loop was closed without waiting for anybody
+
+    def _arrived(self, block: bytes) -> None:
+        self._blocks.append(block)
+        self._filled.set()
+
+    def _ended(self) -> None:
+        self._left.set()
+        self._filled.set()
+
+
+async def outcome(future: Future[T], call: Call) -> T:
+    """Wait for what a thread answers; hang up where the waiting is cancelled."""
+    waiting = asyncio.wrap_future(future)
+    try:
+        return await asyncio.shield(waiting)
+    except asyncio.CancelledError:
+        call.end()
+        await asyncio.wait([waiting], timeout=LEAVE_SECONDS)
+        if waiting.done():
+            waiting.exception()
+        raise
+
+
+def broken() -> tuple[type[Exception], ...]:
+    """Everything that can be raised where a connection breaks; a JSON answer that is none is a ValueError."""
+    import docker.errors
+    import requests
+    import urllib3.exceptions
+
+    return (OSError, ValueError, http.client.HTTPException, requests.RequestException, urllib3.exceptions.HTTPError, docker.errors.DockerException)
