@@ -17,6 +17,7 @@ import asyncio
 import contextlib
 import sys
 import time
+from collections import Counter
 from collections.abc import AsyncIterator, Callable, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
@@ -94,6 +95,7 @@ class Recorder:
         self.ear = Ear(sources)
         self._streams.clear()
         self._cursors = {source.name: {} for source in sources}
+        self._reopened = Counter({source.name: source.status.reopened.total() for source in sources})
 
     def stop(self) -> None:
         """Ask `run` to drain and return. May be called from a signal handler of the loop."""
@@ -252,6 +254,10 @@ class Recorder:
         if self._journal is None:
             return
         turn.take(self.engine.taken(), self._now())
+        reopened = source.status.reopened.total()
+        if batch.marks or reopened != self._reopened[source.name]:
+            self._reopened[source.name] = reopened
+            turn.turned.update(name for name, owner in self._streams.items() if owner == source.name)
         if batch.stream != EVERY_STREAM and (batch.data or batch.cursor is not None):
             turn.standings[batch.stream] = Standing(source.name, batch.cursor, self.engine.place(batch.stream))
 
