@@ -72,7 +72,7 @@ class FakeEngine:
     def follow(self, request: Request, since: str) -> None:
         self.follows += 1
         request.begin()
-        start = int(since.split(".")[0]) % 60 if since != "0.000000000" else 0
+        start = int(since.split(".", maxsplit=1)[0]) % 60 if since != "0.000000000" else 0
         for number, text in list(self.log):
             if number >= start:
                 request.chunk(frame(number, text))

@@ -89,10 +89,11 @@ class Flow:
 
     def pump(self, response: Any) -> None:
         """On the thread: carry the response over to the loop until it ends."""
+        body = response.raw._original_response  # noqa: SLF001 - read through the layers above it would wait for a whole block
         try:
             if self._call.plug is not None:
                 self._call.plug.settimeout(None)
-            while not self._call.over and (block := response.raw.read1(BLOCK)):
+            while not self._call.over and (block := body.read1(BLOCK)):
                 self._room.acquire()
                 self._tell(self._arrived, block)
         except broken():
@@ -133,9 +134,7 @@ async def outcome(future: Future[T], call: Call) -> T:
 
 
 def broken() -> tuple[type[Exception], ...]:
-    """Everything that can be raised where a connection breaks; a JSON answer that is none is a ValueError."""
+    """Everything that is raised where a connection breaks. The session's errors are OSErrors; a JSON answer that is none is a ValueError."""
     import docker.errors
-    import requests
-    import urllib3.exceptions
 
-    return (OSError, ValueError, http.client.HTTPException, requests.RequestException, urllib3.exceptions.HTTPError, docker.errors.DockerException)
+    return (OSError, ValueError, http.client.HTTPException, docker.errors.DockerException)
