@@ -44,7 +44,7 @@ backend dockerd
 
 def missing() -> str | None:
     """Why no engine can run here, or None."""
-    if DOCKERD is None or BUSYBOX is None:
+    if DOCKERD is None or BUSYBOX is None or shutil.which("docker") is None:
         return "no dockerd or busybox here (apt-get install docker.io busybox-static)"
     if os.geteuid() != 0:
         return "dockerd needs root"
