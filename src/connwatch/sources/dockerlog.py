@@ -33,7 +33,7 @@ NOBODY = '{"id":null}'
 """The cursor of a name that no container had: whatever appears under it is new from its first line."""
 FIRST_PAUSE, LONGEST_PAUSE = 0.1, 5.0
 SHORT_FOLLOW = 1.0
-BUSY_BYTES, BUSY_SECONDS = 64 * 1024, 0.25
+BUSY_BYTES, BUSY_SECONDS = 64 * 1024, 0.1
 """After so much from a log that rotates, but not more often than this, its newest line is asked for."""
 READABLE = ("json-file", "local")
 
@@ -209,7 +209,7 @@ class ContainerLog:
         """Read until the response ends; True where it has gone silent."""
         look_at = time.monotonic() + self._watch
         enough = min(facts.rotates_at // 4, BUSY_BYTES) if facts.rotates_at else 0
-        looked = time.monotonic()
+        looked = time.monotonic() - BUSY_SECONDS
         volume, heard = 0, 0
         while True:
             try:
