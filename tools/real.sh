@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# Gets the real components that some tests need: nginx, promtool. With root and apt it installs what is missing;
+# Gets the real components that some tests need: nginx, promtool, dockerd, haproxy. With root and apt it installs what is missing;
 # without, it says which tests will be skipped, and what to install. Never fails: a missing component is a skip with a reason.
 set -uo pipefail
 cd "$(dirname "$0")/.."
@@ -10,7 +10,8 @@ say() { printf 'real components: %s\n' "$*"; }
 have() {
     case $1 in
         promtool) command -v promtool > /dev/null || [ -x "$cache/usr/bin/promtool" ] ;;
-        nginx) command -v nginx > /dev/null || [ -x /usr/sbin/nginx ] ;;
+        nginx | haproxy) command -v "$1" > /dev/null || [ -x "/usr/sbin/$1" ] ;;
+        dockerd) { command -v dockerd > /dev/null || [ -x /usr/sbin/dockerd ]; } && command -v docker > /dev/null && command -v busybox > /dev/null ;;
     esac
 }
 
@@ -19,20 +20,24 @@ may_install() { [ "$(id -u)" = 0 ] && command -v apt-get > /dev/null && [ -z "${
 refreshed=
 refresh() { [ -n "$refreshed" ] || { apt-get update -qq > /dev/null 2>&1 && refreshed=yes; }; }
 
-get_nginx() {
+install() {
     # A package must not start a server of its own here: 101 is policy-rc.d's word for "not allowed".
     local policy=/usr/sbin/policy-rc.d mine=
     if [ ! -e "$policy" ]; then printf '#!/bin/sh\nexit 101\n' > "$policy" && chmod +x "$policy" && mine=yes; fi
-    DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends nginx-light > /dev/null 2>&1
+    DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends "$@" > /dev/null 2>&1
     [ -z "$mine" ] || rm -f "$policy"
 }
+
+get_nginx() { install nginx-light; }
+get_dockerd() { install docker.io busybox-static; }
+get_haproxy() { install haproxy; }
 
 get_promtool() {
     mkdir -p "$cache" && chmod 755 "$cache"
     (cd "$cache" && apt-get download -qq prometheus > /dev/null 2>&1 && dpkg -x prometheus_*.deb . && rm -f prometheus_*.deb)
 }
 
-for component in nginx promtool; do
+for component in nginx promtool dockerd haproxy; do
     have "$component" && continue
     if may_install; then
         say "installing $component"
@@ -41,6 +46,8 @@ for component in nginx promtool; do
     have "$component" && continue
     case $component in
         nginx) say "no nginx: tests that need it are skipped (apt-get install nginx-light)" ;;
+        dockerd) say "no dockerd or busybox: the docker source is not tried on a real engine (apt-get install docker.io busybox-static)" ;;
+        haproxy) say "no haproxy: the docker source is not tried behind a socket proxy (apt-get install haproxy)" ;;
         promtool) say "no promtool: /metrics is checked by the Python parser alone (apt-get install prometheus)" ;;
     esac
 done

@@ -14,15 +14,16 @@ import socket
 import subprocess
 import tarfile
 import tempfile
-import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
+from threading import Event
 
 DOCKERD = shutil.which("dockerd") or ("/usr/sbin/dockerd" if Path("/usr/sbin/dockerd").exists() else None)
 BUSYBOX = shutil.which("busybox")
 HAPROXY = shutil.which("haproxy") or ("/usr/sbin/haproxy" if Path("/usr/sbin/haproxy").exists() else None)
 IMAGE = "connwatch/busybox:1"
 APPLETS = ("sh", "cat", "echo", "head", "seq", "sleep", "tr", "usleep", "yes")
+pause = Event().wait
 PROXY = """
 global
     maxconn 200
@@ -43,7 +44,7 @@ backend dockerd
 
 def missing() -> str | None:
     """Why no engine can run here, or None."""
-    if DOCKERD is None or BUSYBOX is None:
+    if DOCKERD is None or BUSYBOX is None or shutil.which("docker") is None:
         return "no dockerd or busybox here (apt-get install docker.io busybox-static)"
     if os.geteuid() != 0:
         return "dockerd needs root"
@@ -77,10 +78,8 @@ class Dockerd:
                 stderr=log,
                 start_new_session=True,
             )
-        give_up = time.monotonic() + 60
-        while not self._answers():
-            assert self._process.poll() is None and time.monotonic() < give_up, (self.folder / "dockerd.log").read_text()[-2000:]
-            time.sleep(0.05)
+        process = self._process
+        wait_for(self._answers, 60, process, self.folder / "dockerd.log")
 
     def stop(self) -> None:
         """As an administrator stops it: containers first."""
@@ -108,8 +107,7 @@ class Dockerd:
         self.stop()
         for pid in _processes_of(str(self.folder)):
             _end(pid)
-        with open("/proc/mounts", encoding="utf-8") as mounts:
-            points = [line.split()[1] for line in mounts]
+        points = [line.split()[1] for line in Path("/proc/mounts").read_text(encoding="utf-8").splitlines()]
         for point in reversed([point for point in points if point.startswith(str(self.folder))]):
             subprocess.run(["umount", "-l", point], check=False, capture_output=True)
         shutil.rmtree(self.folder, ignore_errors=True)
@@ -166,14 +164,21 @@ def socket_proxy(engine: Dockerd, idle: int) -> Iterator[str]:
     with (engine.folder / "haproxy.log").open("ab") as log:
         process = subprocess.Popen([HAPROXY, "-db", "-f", str(config)], stdin=subprocess.DEVNULL, stdout=log, stderr=log)
     try:
-        give_up = time.monotonic() + 20
-        while not (engine.folder / "proxy.sock").exists():
-            assert process.poll() is None and time.monotonic() < give_up, (engine.folder / "haproxy.log").read_text()
-            time.sleep(0.02)
+        wait_for((engine.folder / "proxy.sock").exists, 20, process, engine.folder / "haproxy.log")
         yield f"unix://{engine.folder}/proxy.sock"
     finally:
         process.terminate()
         process.wait(timeout=10)
+
+
+def wait_for(condition: Callable[[], bool], seconds: float, process: subprocess.Popen[bytes], log: Path) -> None:
+    """Return as soon as `condition` holds; fail with the end of the log when the process has ended, or too late."""
+    for _ in range(int(seconds / 0.05)):
+        if condition():
+            return
+        assert process.poll() is None, log.read_text()[-2000:]
+        pause(0.05)
+    raise AssertionError(log.read_text()[-2000:])
 
 
 class _UnixConnection(http.client.HTTPConnection):
@@ -201,9 +206,11 @@ def _processes_of(folder: str) -> list[int]:
 def _end(pid: int) -> None:
     with contextlib.suppress(OSError):
         os.kill(pid, signal.SIGKILL)
-    give_up = time.monotonic() + 5
-    while Path(f"/proc/{pid}").exists() and time.monotonic() < give_up:
-        with contextlib.suppress(OSError):
-            if Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] == "Z":
-                return
-        time.sleep(0.02)
+    for _ in range(250):
+        try:
+            state = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0]
+        except OSError:
+            return
+        if state == "Z":
+            return
+        pause(0.02)

@@ -71,6 +71,20 @@ class Link:
             raise UnreadableError(str(error)) from error
         return max((line.at for line in last if line.at is not None), default=None)
 
+    async def oldest(self, container: str, *, terminal: bool) -> int | None:
+        """The stamp of the oldest line that is still held, in nanoseconds; None where there is none that can be read."""
+        flow = await self._flow(f"/containers/{container}/logs", dict(PARTS), readable=True)
+        lines = Lines(raw=terminal)
+        try:
+            while block := await flow.read():
+                for line in lines.feed(block):
+                    return line.at
+        except GarbledError as error:
+            raise UnreadableError(str(error)) from error
+        finally:
+            await flow.close()
+        return None
+
     async def follow(self, container: str, since: str) -> Flow:
         """The log from `since` (seconds.nanoseconds, inclusive) on, and what is written from now. Raises UnreadableError."""
         return await self._flow(f"/containers/{container}/logs", {**PARTS, "follow": 1, "since": since}, readable=True)

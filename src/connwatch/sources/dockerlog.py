@@ -33,6 +33,8 @@ NOBODY = '{"id":null}'
 """The cursor of a name that no container had: whatever appears under it is new from its first line."""
 FIRST_PAUSE, LONGEST_PAUSE = 0.1, 5.0
 SHORT_FOLLOW = 1.0
+BUSY_BYTES, BUSY_SECONDS = 64 * 1024, 0.1
+"""After so much from a log that rotates, but not more often than this, its newest line is asked for."""
 READABLE = ("json-file", "local")
 
 
@@ -206,7 +208,8 @@ class ContainerLog:
     async def _flow(self, flow: Flow, one: Known, facts: Facts, reading: Reading) -> bool:
         """Read until the response ends; True where it has gone silent."""
         look_at = time.monotonic() + self._watch
-        size = (facts.rotates_at or 0) // 4
+        enough = min(facts.rotates_at // 4, BUSY_BYTES) if facts.rotates_at else 0
+        looked = time.monotonic() - BUSY_SECONDS
         volume, heard = 0, 0
         while True:
             try:
@@ -219,15 +222,17 @@ class ContainerLog:
             if block is not None:
                 volume += len(block)
                 await self._give(reading.take(block))
-                if not size or volume < size:
-                    continue
-                volume = 0  # a rotation may have passed: what is the newest line now has to come by
+                if not enough or volume < enough or time.monotonic() - looked < BUSY_SECONDS:
+                    continue  # else a rotation may pass unseen: what is the newest line now has to come by
             else:
                 look_at = time.monotonic() + self._watch
                 if reading.awaits() and reading.fresh == heard:
                     return True
                 heard = reading.fresh
                 await self._give(reading.losses())
+            if volume >= enough > 0:
+                reading.still_held(await self._link.oldest(one.id, terminal=facts.terminal))
+            volume, looked = 0, time.monotonic()
             newest = await self._link.newest(one.id, terminal=facts.terminal)
             if newest is not None and newest != self._in_vain:
                 reading.announce(newest)

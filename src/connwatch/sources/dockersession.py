@@ -7,10 +7,8 @@ from typing import Any
 
 import docker
 import docker.errors
-import docker.transport.basehttpadapter
 import docker.utils
-import urllib3
-import urllib3.connection
+from docker.transport.unixconn import UnixHTTPAdapter, UnixHTTPConnection, UnixHTTPConnectionPool
 
 from connwatch.model.errors import SourceError
 from connwatch.sources.dialling import Dialler
@@ -40,37 +38,37 @@ def open_session(dial: Dialler, version: str) -> docker.APIClient:
     return _Client(dial, version)
 
 
-class _Connection(urllib3.connection.HTTPConnection):
-    dial: Dialler
-
-    def connect(self) -> None:
-        self.sock = self.dial()
-
-
-class _Pool(urllib3.HTTPConnectionPool):
+class _Connection(UnixHTTPConnection):
     def __init__(self, dial: Dialler) -> None:
-        super().__init__("localhost", timeout=ANSWER_SECONDS, maxsize=POOL)
+        super().__init__(DEFAULT, "", ANSWER_SECONDS)
         self._dial = dial
 
-    def _new_conn(self) -> _Connection:
-        connection = _Connection("localhost", timeout=ANSWER_SECONDS)
-        connection.dial = self._dial
-        return connection
+    def connect(self) -> None:
+        self.sock = self._dial()
 
 
-class _Adapter(docker.transport.basehttpadapter.BaseHTTPAdapter):
+class _Pool(UnixHTTPConnectionPool):
     def __init__(self, dial: Dialler) -> None:
-        super().__init__()
+        super().__init__(DEFAULT, "", ANSWER_SECONDS, maxsize=POOL)
+        self._dial = dial
+
+    def _new_conn(self) -> Any:
+        return _Connection(self._dial)
+
+
+class _Adapter(UnixHTTPAdapter):
+    """The SDK's adapter for local sockets, which sends a request as it is, with our way of connecting."""
+
+    def __init__(self, dial: Dialler) -> None:
+        super().__init__(DEFAULT, ANSWER_SECONDS)
         self._pool = _Pool(dial)
 
-    def get_connection(self, url: str | bytes, proxies: object = None) -> _Pool:  # noqa: ARG002 - what the session calls it with
+    def get_connection(self, url: Any, proxies: Any = None) -> _Pool:  # noqa: ARG002 - what the session calls it with
         return self._pool
-
-    def request_url(self, request: Any, proxies: object) -> str:  # noqa: ARG002
-        return str(request.path_url)
 
     def close(self) -> None:
         self._pool.close()
+        super().close()
 
 
 class _Client(docker.APIClient):

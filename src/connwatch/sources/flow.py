@@ -10,7 +10,6 @@ import asyncio
 import http.client
 import socket
 import threading
-from collections import deque
 from collections.abc import Callable
 from concurrent.futures import Future
 from typing import Any, TypeVar
@@ -20,8 +19,8 @@ from connwatch.sources.dialling import Dialler, hang_up
 __all__ = ["Call", "Flow", "broken", "outcome"]
 
 BLOCK = 64 * 1024
-WAITING = 8
-"""Blocks that wait in a flow before its thread stops reading."""
+WAITING = 256 * 1024
+"""Bytes that wait in a flow before its thread stops reading."""
 LEAVE_SECONDS = 0.8
 
 T = TypeVar("T")
@@ -63,24 +62,29 @@ class Flow:
         self.began: str | None = None
         self._call = call
         self._loop = asyncio.get_running_loop()
-        self._blocks: deque[bytes] = deque()
+        self._waiting = bytearray()
         self._filled, self._left = asyncio.Event(), asyncio.Event()
-        self._room = threading.Semaphore(WAITING)
+        self._room = threading.Condition()
 
     async def read(self) -> bytes:
         """Wait for the next bytes."""
-        while not self._blocks:
-            if self._left.is_set():
-                return b""
-            self._filled.clear()
+        while True:
             await self._filled.wait()
-        self._room.release()
-        return self._blocks.popleft()
+            self._filled.clear()
+            with self._room:
+                data = bytes(self._waiting)
+                self._waiting.clear()
+                self._room.notify()
+            if self._left.is_set():
+                self._filled.set()
+            if data or self._left.is_set():
+                return data
 
     async def close(self) -> None:
         """Hang up and see the thread leave."""
         self._call.end()
-        self._room.release(WAITING + 1)
+        with self._room:
+            self._room.notify()
         try:
             async with asyncio.timeout(LEAVE_SECONDS):
                 await self._left.wait()
@@ -89,12 +93,17 @@ class Flow:
 
     def pump(self, response: Any) -> None:
         """On the thread: carry the response over to the loop until it ends."""
+        body = response.raw._original_response  # noqa: SLF001 - read through the layers above it would wait for a whole block
         try:
             if self._call.plug is not None:
                 self._call.plug.settimeout(None)
-            while not self._call.over and (block := response.raw.read1(BLOCK)):
-                self._room.acquire()
-                self._tell(self._arrived, block)
+            while not self._call.over and (block := body.read1(BLOCK)):
+                with self._room:
+                    self._room.wait_for(lambda: len(self._waiting) < WAITING or self._call.over)
+                    first = not self._waiting  # the engine sends line by line: one ring is enough for all that wait
+                    self._waiting += block
+                if first:
+                    self._tell(self._filled.set)
         except broken():
             pass  # says no more than an end would: the reader looks at the container in either case
         finally:
@@ -109,10 +118,6 @@ class Flow:
             self._loop.call_soon_threadsafe(what, *with_)
         except RuntimeError:
             pass  # the loop was closed without waiting for anybody
-
-    def _arrived(self, block: bytes) -> None:
-        self._blocks.append(block)
-        self._filled.set()
 
     def _ended(self) -> None:
         self._left.set()
@@ -133,9 +138,7 @@ async def outcome(future: Future[T], call: Call) -> T:
 
 
 def broken() -> tuple[type[Exception], ...]:
-    """Everything that can be raised where a connection breaks; a JSON answer that is none is a ValueError."""
+    """Everything that is raised where a connection breaks. The session's errors are OSErrors; a JSON answer that is none is a ValueError."""
     import docker.errors
-    import requests
-    import urllib3.exceptions
 
-    return (OSError, ValueError, http.client.HTTPException, requests.RequestException, urllib3.exceptions.HTTPError, docker.errors.DockerException)
+    return (OSError, ValueError, http.client.HTTPException, docker.errors.DockerException)

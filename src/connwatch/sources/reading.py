@@ -50,6 +50,11 @@ class Reading:
         if newest > self._place.at and newest != self._lines.oldest_open():
             self._landmarks.add(newest)
 
+    def still_held(self, oldest: int | None) -> None:
+        """Say which line is the oldest one that the engine still has, in nanoseconds since the epoch."""
+        if oldest is not None and 0 < self._place.at < oldest:
+            self._landmarks.overrun(oldest)
+
     def awaits(self) -> bool:
         """Whether an announced line is still to come."""
         return self._landmarks.ahead(self._place.at)

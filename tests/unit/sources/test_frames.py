@@ -92,7 +92,8 @@ def test_pieces_of_two_channels_may_alternate() -> None:
 
 def test_a_line_without_an_end_is_a_line_when_another_run_begins_or_none_will() -> None:
     lines = Lines(raw=False)
-    assert shown(lines.feed(frame(1, f"{stamp(1)}prompt> ") + frame(1, f"{stamp(2)}again\n"))) == [(1, f"{stamp(1)}prompt> \n"), (1, f"{stamp(2)}again\n")]
+    two_runs = frame(1, f"{stamp(1)}prompt> ") + frame(1, f"{stamp(2)}again\n")
+    assert shown(lines.feed(two_runs)) == [(1, f"{stamp(1)}prompt> \n"), (1, f"{stamp(2)}again\n")]
     assert lines.feed(frame(1, f"{stamp(3)}last words")) == []
     assert lines.oldest_open() == nanoseconds(stamp(3).encode())
     assert shown(lines.finish()) == [(1, f"{stamp(3)}last words\n")]

@@ -105,7 +105,10 @@ def test_a_cursor_stays_small() -> None:
     assert len(place.cursor()) < 4000
 
 
-@pytest.mark.parametrize("cursor", ["", "{}", "[]", "7", '{"id":"x","created":1}', '{"id":"x","created":"?","at":1,"seen":[]}', '{"id":"x","created":1,"at":1,"seen":[3]}'])
+@pytest.mark.parametrize(
+    "cursor",
+    ["", "{}", "[]", "7", '{"id":"x","created":1}', '{"id":"x","created":"?","at":1,"seen":[]}', '{"id":"x","created":1,"at":1,"seen":[3]}'],
+)
 def test_a_cursor_that_is_none_is_refused(cursor: str) -> None:
     with pytest.raises(ValueError, match=r"."):
         Place.parse(cursor)

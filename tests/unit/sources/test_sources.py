@@ -11,8 +11,9 @@ from pathlib import Path
 import pytest
 
 from connwatch.model.errors import ConfigError, SourceError
-from connwatch.settings.following import DockerSource
+from connwatch.settings.following import DockerSource as DockerSettings
 from connwatch.settings.following import FileSource as FileSettings
+from connwatch.settings.following import JournaldSource
 from connwatch.settings.following import StdinSource as StdinSettings
 from connwatch.sources.alarm import Alarm, Inotify, Patient, Watchfiles
 from connwatch.sources.file import FileSource
@@ -240,9 +241,14 @@ def test_every_kind_in_the_table_is_made_from_its_settings(tmp_path: Path) -> No
     settings = [
         FileSettings(name="a", kind="file", path=tmp_path / "x", format="nginx-proxy"),
         StdinSettings(name="b", kind="stdin"),
+        DockerSettings(name="c", kind="docker", container="nginx-proxy", format="nginx-proxy"),
     ]
     made = make_sources(settings)
-    assert [(source.name, source.format, source.expected) for source in made] == [("a", "nginx-proxy", ("a",)), ("b", "auto", ("b",))]
+    assert [(source.name, source.format, source.expected) for source in made] == [
+        ("a", "nginx-proxy", ("a",)),
+        ("b", "auto", ("b",)),
+        ("c", "nginx-proxy", ("c",)),
+    ]
     assert {one.kind for one in settings} == set(SOURCES)
     with pytest.raises(ConfigError, match=r"sources\.0\.kind"):
-        make_sources([DockerSource(name="c", kind="docker", container="nginx-proxy")])
+        make_sources([JournaldSource(name="d", kind="journald", unit="x.service")])
