@@ -23,6 +23,7 @@ from connwatch.sources.source import EVERY_STREAM, Batch, Gap, SourceStatus, Sta
 __all__ = ["FileSource"]
 
 MAX_FILES = 64
+MAX_LOGS = 4096
 PIECES_A_TURN = 8
 GATHER_SECONDS = 0.005
 
@@ -54,6 +55,7 @@ class FileSource:
         self._pattern = glob.has_magic(path)
         self._base = _fixed_part(path)
         self._left_out = ""
+        self._logs: dict[str, None] = {}  # paths that are logs or were, so that what rotation left of them is known
         self.expected: tuple[str, ...] = () if self._pattern else (name,)
 
     async def stream(self, after: Mapping[str, str]) -> AsyncGenerator[Batch, None]:
@@ -144,11 +146,13 @@ class FileSource:
                 followers[self.name] = Follower(self.path, cursor=cursors.get(self.name), at_end=self._at_end)
             return
         paths = sorted(path for path in glob.glob(self.path, recursive=True) if _is_log(path))  # noqa: PTH207 - Path.glob refuses an absolute pattern
-        logs = [*paths, *(self._base + stream.partition("/")[2] for stream in (*followers, *cursors))]
+        for log in (*paths, *(self._base + stream.partition("/")[2] for stream in (*followers, *cursors))):
+            self._logs[log] = self._logs.pop(log, None)  # those that are there go to the end, the first ones are forgotten
+        self._logs = dict.fromkeys(list(self._logs)[-MAX_LOGS:])
         self._left_out = ""
         for path in paths:
             stream = f"{self.name}/{path.removeprefix(self._base)}"
-            if stream in followers or any(is_generation(path, of) for of in logs):
+            if stream in followers or any(is_generation(path, of) for of in self._logs):
                 continue
             if any(one.holds(path) for one in followers.values()):
                 continue

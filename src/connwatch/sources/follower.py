@@ -155,15 +155,15 @@ class Follower:
     def _restart(self, current: Generation, now: float) -> Piece | None:
         """The open file was truncated. What was in it and not read yet may be in the copy that was made before."""
         self.reopened["truncated"] += 1
-        left = b""
-        copy = moved_away(self.path, current.place()) if current.offset else None
+        place, left = current.place(), b""
+        copy = moved_away(self.path, place) if place.offset else None
         if copy is not None:
-            self._drain(copy, current.offset, now)
-        else:
+            self._drain(copy, place.offset, now)
+        found = self._drain_between(current.written, now, current)
+        if copy is None and not (place.offset == 0 and any(one.begins_with(current.held) for one in found)):
             if current.size > current.seen:
                 self._lose("truncated", current.written)
             left = current.finish()
-        self._drain_between(current.written, now, current)
         current.restart()
         return Piece(left, self._standing(), True) if left else self._read(now)
 
@@ -235,16 +235,19 @@ class Follower:
             self.gaps["cursor"] += 1
             return 0
         at = 0
+        known = {place.inode for place in places}
         for place in places:
-            same = place.inode == fresh.identity[1]
-            if same and place.is_in(fresh.fd):
+            if place.inode == fresh.identity[1] and place.is_in(fresh.fd):
                 return place.offset  # the last one: what is at the path has not been rotated since
             moved = moved_away(self.path, place)
-            if moved is not None and (place.inode == os.fstat(moved).st_ino or not place.is_in(fresh.fd)):
-                self._drain(moved, place.offset, now)
-                continue
             if moved is not None:
+                inode = os.fstat(moved).st_ino
+                if inode == place.inode or not (inode in known or place.is_in(fresh.fd)):
+                    self._drain(moved, place.offset, now)
+                    continue
                 os.close(moved)
+                if inode in known:
+                    continue  # a copy that was read further than this: its own place says how far
             if place.offset and place.is_in(fresh.fd):
                 at = place.offset  # saved over, or restored from a copy
             elif place.offset:
@@ -253,28 +256,35 @@ class Follower:
             self._drain_between(max(place.written for place in places), now, fresh)
         return at
 
-    def _drain(self, fd: int, offset: int, now: float) -> None:
+    def _drain(self, fd: int, offset: int, now: float) -> Generation:
         old = Generation(fd, offset)
         old.drain_until = now + DRAIN_SECONDS
-        self._draining.append(old)
+        twin = next((one for one in self._draining if one.identity == old.identity), None)
+        if twin is None:
+            self._draining.append(old)
+            return old
+        old.close()  # two places in one copy: the later one has seen more
+        if offset > twin.offset and not twin.held:
+            twin.go_to(offset)
+        return twin
 
-    def _drain_between(self, since: float, now: float, fresh: Generation) -> None:
+    def _drain_between(self, since: float, now: float, fresh: Generation) -> list[Generation]:
         """Generations that came after the one that was last written at `since`, and went before `fresh`, were never looked at."""
         known = {fresh.identity, *self._done, *self.identities}
+        found = []
         for left in generations(self.path):
             if left.identity in known or left.written < since or not left.size:
                 continue
-            if left.path.endswith(COMPRESSED):
-                if left.written > since:
-                    self._lose("rotated-away", since)
-                continue
+            compressed = left.path.endswith(COMPRESSED)
             try:
-                fd = open_regular(left.path)
+                fd = None if compressed else open_regular(left.path)
             except OSError:
-                self._lose("rotated-away", since)
-                continue
+                fd = None
             if fd is not None:
-                self._drain(fd, 0, now)
+                found.append(self._drain(fd, 0, now))
+            elif left.written > since or not compressed:
+                self._lose("rotated-away", since)
+        return found
 
     def _lose(self, reason: str, since: float) -> None:
         self.gaps[reason] += 1

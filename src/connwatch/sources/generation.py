@@ -171,6 +171,10 @@ class Generation:
             os.pread(self.fd, min(BLOCK, self.seen - at), at) == os.pread(other, min(BLOCK, self.seen - at), at) for at in range(0, self.seen, BLOCK)
         )
 
+    def begins_with(self, text: bytes) -> bool:
+        """Whether these are its first bytes."""
+        return os.pread(self.fd, len(text), 0) == text
+
     def close(self) -> None:
         """Let go of the descriptor."""
         os.close(self.fd)
