@@ -78,7 +78,7 @@ def moved_away(path: str, place: Place) -> int | None:
 
 def _beside(path: str) -> Iterator[tuple[str, Left]]:
     """The other files where the log is, and where it really is if it is a link; each with the log's name there."""
-    for home in dict.fromkeys((Path(path), Path(path).resolve())):
+    for home in dict.fromkeys((Path(path), Path(os.path.realpath(path)))):  # Path.resolve raises where links lead in a circle
         try:
             entries = list(os.scandir(home.parent))
         except OSError:
