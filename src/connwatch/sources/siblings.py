@@ -59,9 +59,10 @@ def generations(path: str) -> list[Left]:
 def moved_away(path: str, place: Place) -> int | None:
     """The file, opened, in which this place of the log `path` is found by now; None where it is gone.
 
-    The file itself under another name comes first, then a copy of it.
+    The file itself under another name comes first, then a copy of it. The other name begins with the log's, except where that was a link.
     """
-    beside = [left for base, left in _beside(path) if left.identity[1] == place.inode or Path(left.path).name.startswith(base)]
+    linked = Path(path).is_symlink()
+    beside = [left for base, left in _beside(path) if Path(left.path).name.startswith(base) or (linked and left.identity[1] == place.inode)]
     for left in sorted(beside, key=lambda one: (one.identity[1] != place.inode, -one.written)):
         if left.path.endswith(COMPRESSED):
             continue
