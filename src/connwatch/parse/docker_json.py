@@ -24,15 +24,14 @@ _START: Final = b'{"log":"'
 _KEYS: Final = frozenset(("log", "stream", "time", "attrs"))
 _OUTPUTS: Final = frozenset(("stdout", "stderr"))
 _TIME: Final = re.compile(r"(\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d)(?:\.(\d{1,9}))?(Z|[+-]\d\d:\d\d)")
-#: A whole line in one object without labels, and in its text no newline but the last.
+#: A whole line in one object without labels; in its text no newline but the last, and of escapes only those of log lines: `"`, `&`, `<`, `>`.
 _USUAL: Final = re.compile(
-    rb'\{"log":"([^"\\\n]*+(?:\\[^n\n][^"\\\n]*+)*+)\\n","stream":"std(?:out|err)",'
-    rb'"time":"(\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(?:\.\d{1,9})?(?:Z|[+-]\d\d:\d\d))"\}\n',
-    re.ASCII,
+    rb'^\{"log":"([^"\\\n]*+(?:\\(?:"|u00(?:26|3[ce]))[^"\\\n]*+)*+)\\n","stream":"std(?:out|err)",'
+    rb'"time":"(\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(?:\.\d{1,9})?Z)"\}\n',
+    re.MULTILINE,
 )
-_ESCAPES: Final = ((rb"\"", b'"'), (rb"\u0026", b"&"), (rb"\u003c", b"<"), (rb"\u003e", b">"))
-#: A stamp with fewer than seven decimals: the engine cuts zeros at the end, and an application's own stamps look like that.
-_SHORT: Final = re.compile(rb"^(\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d)(?:\.(\d{1,6}))?(Z|[+-]\d\d:\d\d) ", re.MULTILINE | re.ASCII)
+_ESCAPES: Final = ((rb"\u0026", b"&"), (rb"\u003c", b"<"), (rb"\u003e", b">"))
+_FULL_STAMP: Final = 28  # characters with seven decimals; the engine cuts zeros at the end, and an application's own stamps have fewer
 
 
 def unwrapped(text: str) -> str:
@@ -169,18 +168,17 @@ def _bytes(text: str) -> bytes:
 
 def _usual(window: bytes) -> bytes | None:
     """Whole lines of objects, all of the usual shape, in one go; None where one of them is not."""
-    lines = window.count(b"\n")
-    escapes = [window.count(escape) for escape, _ in _ESCAPES]
-    if window.count(b"\\") != lines + sum(escapes):
+    found: list[tuple[bytes, bytes]] = _USUAL.findall(window)
+    if len(found) != window.count(b"\n"):
         return None
-    out, matched = _USUAL.subn(rb"\2 \1\n", window)
-    if matched != lines:
-        return None
-    for count, (escape, sign) in zip(escapes, _ESCAPES, strict=True):
-        if count:
+    out = b"".join([(stamp if len(stamp) >= _FULL_STAMP else _lengthened(stamp)) + b" " + text + b"\n" for text, stamp in found])
+    out = out.replace(rb"\"", b'"')
+    if rb"\u" in out:
+        for escape, sign in _ESCAPES:
             out = out.replace(escape, sign)
-    return _SHORT.sub(_lengthened, out)
+    return out
 
 
-def _lengthened(short: re.Match[bytes]) -> bytes:
-    return _stamp(short[1].decode(), (short[2] or b"").decode(), short[3].decode()).encode() + b" "
+def _lengthened(stamp: bytes) -> bytes:
+    seconds, _, decimals = stamp.decode().removesuffix("Z").partition(".")
+    return _stamp(seconds, decimals, "Z").encode()
