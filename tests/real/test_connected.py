@@ -1,4 +1,4 @@
-"""Everything for real: an engine, nginx under a forego-like prefix, an MCP server and clients by the official SDK, the daemon. And everything is broken once.
+"""Everything for real: an engine, nginx under a forego-like prefix, an MCP server and clients by the official SDK. And everything is broken once.
 
 The daemon follows the two containers while they are stopped, killed, replaced, and their engine is restarted and killed; it is killed itself. In
 the end its attempts are those that the clients made, and every line of both logs was taken exactly once.
@@ -38,11 +38,13 @@ daemon off; worker_processes 1; pid /tmp/nginx.pid; error_log /dev/stderr notice
 events {{ worker_connections 128; }}
 http {{
   client_body_temp_path /tmp/body; proxy_temp_path /tmp/proxy; fastcgi_temp_path /tmp/fastcgi; uwsgi_temp_path /tmp/uwsgi; scgi_temp_path /tmp/scgi;
-  log_format vhost escape=default '$host $remote_addr - $remote_user [$time_local] "$request" $status $body_bytes_sent "$http_referer" "$http_user_agent" "$upstream_addr"';
+  log_format vhost escape=default '$host $remote_addr - $remote_user [$time_local] "$request" $status $body_bytes_sent '
+    '"$http_referer" "$http_user_agent" "$upstream_addr"';
   access_log /dev/stdout vhost;
   server {{
     listen 127.0.0.1:{front};
-    location / {{ proxy_pass http://127.0.0.1:{back}; proxy_http_version 1.1; proxy_buffering off; proxy_set_header Host $http_host; proxy_connect_timeout 2s; }}
+    proxy_http_version 1.1; proxy_buffering off; proxy_set_header Host $http_host; proxy_connect_timeout 2s;
+    location / {{ proxy_pass http://127.0.0.1:{back}; }}
   }}
 }}
 """
@@ -163,7 +165,8 @@ class Daemon:
         give_up = time.monotonic() + seconds
         while (found := self.ask(query)) != wanted:
             assert time.monotonic() < give_up, f"{query}: {found}, not {wanted}\n{self.said.read_text()[-3000:]}"
-            assert self.process is not None and self.process.poll() is None, self.said.read_text()[-3000:]
+            assert self.process is not None
+            assert self.process.poll() is None, self.said.read_text()[-3000:]
             time.sleep(0.1)
 
 

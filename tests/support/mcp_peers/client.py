@@ -22,8 +22,8 @@ BROWSER = "Mozilla/5.0 (X11; Linux x86_64; rv:128.0) Gecko/20100101 Firefox/128.
 CALLBACK = "https://claude.ai/api/mcp/auth_callback"
 
 
-class Enough(Exception):
-    pass
+class EnoughError(Exception):
+    """The client has what this run was for."""
 
 
 class Memory:
@@ -38,7 +38,7 @@ class Memory:
     async def set_tokens(self, tokens):
         self.tokens = tokens
         if self.unused:
-            raise Enough
+            raise EnoughError
 
     async def get_client_info(self):
         return self.client_info
@@ -78,13 +78,13 @@ async def main():
         redirect_handler=browser.open, callback_handler=browser.callback,
     )  # fmt: skip
     try:
-        async with httpx2.AsyncClient(auth=auth, headers={"User-Agent": agent}, timeout=15) as http:
-            async with Client(streamable_http_client(url, http_client=http)) as client:
-                await client.list_tools()
-                answer = await client.call_tool("add", {"a": 20, "b": 22})
-                assert "42" in str(answer.content), answer
+        http = httpx2.AsyncClient(auth=auth, headers={"User-Agent": agent}, timeout=15)
+        async with http, Client(streamable_http_client(url, http_client=http)) as client:
+            await client.list_tools()
+            answer = await client.call_tool("add", {"a": 20, "b": 22})
+            assert "42" in str(answer.content), answer
     except BaseException as error:
-        if unused and any(isinstance(one, Enough) for one in leaves(error)):
+        if unused and any(isinstance(one, EnoughError) for one in leaves(error)):
             return
         raise
 

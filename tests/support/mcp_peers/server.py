@@ -43,7 +43,8 @@ class Memory:
     async def exchange_authorization_code(self, client, authorization_code):
         del self.codes[authorization_code.code]
         token = secrets.token_urlsafe(24)
-        self.tokens[token] = AccessToken(token=token, client_id=client.client_id, scopes=authorization_code.scopes, resource=authorization_code.resource)
+        scopes, resource = authorization_code.scopes, authorization_code.resource
+        self.tokens[token] = AccessToken(token=token, client_id=client.client_id, scopes=scopes, resource=resource)
         return OAuthToken(access_token=token, token_type="Bearer", expires_in=3600)
 
     async def load_refresh_token(self, client, refresh_token) -> RefreshToken | None:
