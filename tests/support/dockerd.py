@@ -79,7 +79,7 @@ class Dockerd:
                 start_new_session=True,
             )
         process = self._process
-        wait_for(self._answers, 60, process, self.folder / "dockerd.log")
+        wait_for(lambda: answers(self.socket), 60, process, self.folder / "dockerd.log")
 
     def stop(self) -> None:
         """As an administrator stops it: containers first."""
@@ -135,14 +135,6 @@ class Dockerd:
         """A container in the background; its id."""
         return self.docker("run", "-d", "--name", name, "--network", "none", "--stop-timeout", "1", *options, IMAGE, "sh", "-c", script)
 
-    def _answers(self) -> bool:
-        try:
-            with contextlib.closing(_UnixConnection(self.socket)) as link:
-                link.request("GET", "/_ping")
-                return link.getresponse().status == 200
-        except (OSError, http.client.HTTPException):
-            return False
-
 
 @contextlib.contextmanager
 def dockerd() -> Iterator[Dockerd]:
@@ -159,16 +151,27 @@ def dockerd() -> Iterator[Dockerd]:
 def socket_proxy(engine: Dockerd, idle: int) -> Iterator[str]:
     """A haproxy that only lets reading through and cuts what was idle for so many seconds; yields its address."""
     assert HAPROXY
-    config = engine.folder / "haproxy.cfg"
+    config, socket_path = engine.folder / "haproxy.cfg", engine.folder / "proxy.sock"
+    socket_path.unlink(missing_ok=True)
     config.write_text(PROXY.format(folder=engine.folder, idle=idle), encoding="utf-8")
     with (engine.folder / "haproxy.log").open("ab") as log:
         process = subprocess.Popen([HAPROXY, "-db", "-f", str(config)], stdin=subprocess.DEVNULL, stdout=log, stderr=log)
     try:
-        wait_for((engine.folder / "proxy.sock").exists, 20, process, engine.folder / "haproxy.log")
-        yield f"unix://{engine.folder}/proxy.sock"
+        wait_for(lambda: answers(socket_path), 20, process, engine.folder / "haproxy.log")
+        yield f"unix://{socket_path}"
     finally:
         process.terminate()
         process.wait(timeout=10)
+
+
+def answers(path: Path) -> bool:
+    """Whether an engine answers at a socket, itself or through a proxy."""
+    try:
+        with contextlib.closing(_UnixConnection(path)) as link:
+            link.request("GET", "/_ping")
+            return link.getresponse().status == 200
+    except (OSError, http.client.HTTPException):
+        return False
 
 
 def wait_for(condition: Callable[[], bool], seconds: float, process: subprocess.Popen[bytes], log: Path) -> None:

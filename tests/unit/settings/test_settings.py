@@ -83,6 +83,18 @@ def test_the_example_names_every_setting_and_every_setting_is_described() -> Non
             ['sources.0.contianer: unknown key (did you mean "container"?)'],
         ),
         (
+            '[[sources]]\nname = "a"\nkind = "docker"\nproject = "x"',
+            ["sources.0: say in exactly one way which container is meant: `container`, or `project` with `service`, or `label`"],
+        ),
+        (
+            '[[sources]]\nname = "a"\nkind = "docker"\ncontainer = "x"\nlabel = "y"',
+            ["sources.0: say in exactly one way which container is meant: `container`, or `project` with `service`, or `label`"],
+        ),
+        (
+            '[[sources]]\nname = "a"\nkind = "docker"\ncontainer = "x"\nhost = "far.example.org"',
+            ["sources.0.host: 'far.example.org' is no address of an engine: unix:///var/run/docker.sock, tcp://host:port or ssh://user@host"],
+        ),
+        (
             '[[sources]]\nname = "a"\nkind = "file"\npath = "x"\n[[sources]]\nname = "a"\nkind = "file"\npath = "y"',
             ["sources: two sources are called 'a'; every source needs a name of its own"],
         ),

@@ -138,3 +138,14 @@ def test_an_announced_line_that_comes_is_not_missed() -> None:
     landmarks.passed(10)
     assert landmarks.missed() == []
     assert landmarks.target is None
+
+
+def test_a_log_whose_oldest_line_is_ahead_was_faster_than_its_reader() -> None:
+    landmarks = Landmarks(last=5)
+    landmarks.overrun(100)
+    landmarks.passed(7)  # what the open stream still gives of the old files
+    assert landmarks.missed() == []
+    landmarks.passed(100)
+    assert landmarks.missed() == [(7, 100)]
+    landmarks.passed(101)
+    assert landmarks.missed() == []
