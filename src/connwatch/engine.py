@@ -27,6 +27,7 @@ from connwatch.parse.redact import Redactor
 from connwatch.rules.agents import Agents
 from connwatch.rules.candidates import Candidates, covers
 from connwatch.rules.catalogue import Catalogue
+from connwatch.rules.glance import Glance
 from connwatch.rules.stages import Classifier, Options
 
 __all__ = ["Engine", "EngineOptions", "Stats"]
@@ -72,7 +73,8 @@ class Engine:
         self._redactor = Redactor(key)
         endpoints = {path: Stage(stage) for path, stage in self.options.endpoints.items()}
         self._agents = Agents(catalogue)
-        self._classifier = Classifier(catalogue, Options(frozenset(self.options.mcp_paths), endpoints))
+        known = Options(frozenset(self.options.mcp_paths), endpoints)
+        self.glance, self._classifier = Glance(catalogue, known), Classifier(catalogue, known)
         self._candidates = Candidates(catalogue, [*self.options.mcp_paths, *self.options.endpoints])
         self._sources: dict[str, _Source] = {}
         self._order: Reorder[Request | Detail | Trouble] = Reorder()

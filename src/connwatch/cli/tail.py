@@ -161,7 +161,17 @@ def _replayed(setup: Setup, show: Show, arguments: Sequence[str]) -> None:
 def _followed(setup: Setup, show: Show, sources: Sequence[Source]) -> None:
     from connwatch.daemon.recorder import Recorder
 
-    recorder = Recorder(setup.engine(live=True), sources, [Shown(show)], lateness=setup.lateness, until_end=True, heartbeat=1.0, on_turn=show.tick)
+    shown = Shown(show)
+    recorder = Recorder(
+        setup.engine(live=True, recording=True),
+        sources,
+        [shown],
+        lateness=setup.lateness,
+        until_end=True,
+        heartbeat=1.0,
+        on_turn=show.tick,
+        on_heard=shown.hear,
+    )
     asyncio.run(recorder.run())
     broken = [f"{source.name}: {source.status.note}" for source in sources if source.status.state == "down"]
     if broken:

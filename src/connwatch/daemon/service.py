@@ -84,6 +84,7 @@ class Service:
             (self.metrics, self.board, self.bus, *self.sinks),
             journal=self.journal,
             on_rebuilt=self._take_up,
+            on_heard=self.bus.hear,
             lateness=self.lateness,
             now=self.now,
             pace=self.pace,

@@ -13,8 +13,9 @@ from typing import Any
 from connwatch.model.attempt import Attempt, StageState, Step
 from connwatch.model.change import Change, Reached
 from connwatch.model.diagnosis import Diagnosis
+from connwatch.model.heard import Heard
 
-__all__ = ["CHANGE_SCHEMA", "SCHEMA", "attempt_detail", "attempt_row", "change_row", "iso"]
+__all__ = ["CHANGE_SCHEMA", "SCHEMA", "attempt_detail", "attempt_row", "change_row", "heard_row", "iso"]
 
 SCHEMA = "connwatch.attempt/1"
 CHANGE_SCHEMA = "connwatch.change/1"
@@ -74,6 +75,33 @@ def change_row(change: Change) -> dict[str, Any]:
     if isinstance(change, Reached):
         row["step"] = _request(change.step)
     return row
+
+
+def heard_row(heard: Heard) -> dict[str, Any]:
+    """A request that was only just read, in the shape of a change "heard": its attempt has no id yet, and nothing but client and server."""
+    at = iso(heard.at)
+    place = {"source": heard.source, "line": heard.line, "end_line": heard.line}
+    step = {
+        "stage": heard.stage.value,
+        "started_at": at,
+        "at": at,
+        "method": heard.method,
+        "path": heard.path,
+        "status": heard.status,
+        "link": "exact",
+        "evidence": [place],
+    }
+    attempt = {
+        "id": "",
+        "client": heard.client,
+        "server": heard.server,
+        "outcome": "waiting",
+        "stuck_at": None,
+        "started_at": at,
+        "ended_at": at,
+        "events": [{**place, "stage": heard.stage.value, "status": heard.status}],
+    }
+    return {"schema": CHANGE_SCHEMA, "change": "heard", "at": at, "attempt": attempt, "step": step}
 
 
 def _stage(state: StageState) -> dict[str, Any]:
