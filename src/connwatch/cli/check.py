@@ -140,6 +140,7 @@ def _lines(
     config: Path | None, setup: Setup, checked: Sequence[Checked], looks: Sequence[tuple[str, Look | str]], width: int | None, *, verbose: bool
 ) -> Iterator[Line]:
     from connwatch.cli.spans import padded
+    from connwatch.sources.table import SOURCES
 
     def titled(title: str, text: str, tone: Any = "") -> Line:
         return [(padded(title, _SIDE), "faint"), (text, tone)]
@@ -151,7 +152,7 @@ def _lines(
         where = str(config) if config is not None else "the environment"
         yield titled("configuration", f"{where}: fine, {len(settings.sources)} sources, {len(settings.formats)} formats of your own", "good")
         for source in settings.sources:
-            if source.kind in ("docker", "ssh", "journald"):
+            if source.kind not in SOURCES:
                 yield titled("", f"{source.name}: sources of kind {source.kind} are followed by a later version; pipe it into a source of kind stdin")
     failed = [entry for entry in checked if entry.problems]
     counts = f"{len(checked)} entries, {sum(entry.examples for entry in checked)} examples"

@@ -18,8 +18,8 @@ OTHER = "other"
 REACH = "reach"
 OUTCOMES: tuple[str, ...] = tuple(outcome.value for outcome in Outcome)
 STEPS: tuple[str, ...] = (*(stage.value for stage in OBSERVED_STAGES), Stage.REFRESH.value, Stage.STEP_UP.value)
-REOPENED: tuple[str, ...] = ("rotated", "truncated", "failed")
-GAPS: tuple[str, ...] = ("cursor", "rotated-away")
+REOPENED: tuple[str, ...] = ("rotated", "truncated", "failed", "restarted")
+GAPS: tuple[str, ...] = ("cursor", "rotated-away", "unreadable", "unresumed")
 MOST_HOSTS = 20
 """So many hosts of the allow-list get series of their own: with eight clients and nine outcomes each one costs 88."""
 

@@ -9,7 +9,9 @@ from typing import Any
 from connwatch.model.errors import ConfigError
 from connwatch.settings import following
 from connwatch.sources.file import FileSource
+from connwatch.sources.journald import JournaldSource
 from connwatch.sources.source import Source
+from connwatch.sources.ssh import SshSource, Wanted
 from connwatch.sources.stdin import StdinSource
 
 __all__ = ["SOURCES", "make_sources"]
@@ -25,9 +27,22 @@ def _stdin(settings: following.StdinSource, now: Clock) -> Source:
     return StdinSource(settings.name, format=settings.format, now=now)
 
 
+def _ssh(settings: following.SshSource, now: Clock) -> Source:
+    wanted = next(Wanted(kind, str(name)) for kind in ("container", "path", "command") if (name := getattr(settings, kind)) is not None)
+    config = None if settings.ssh_config is None else str(settings.ssh_config)
+    return SshSource(settings.name, settings.host, wanted, format=settings.format, start=settings.start, ssh_config=config, now=now)
+
+
+def _journald(settings: following.JournaldSource, now: Clock) -> Source:
+    directory = None if settings.directory is None else str(settings.directory)
+    return JournaldSource(settings.name, settings.unit, format=settings.format, start=settings.start, directory=directory, now=now)
+
+
 SOURCES: dict[str, Callable[[Any, Clock], Source]] = {
     "file": _file,
     "stdin": _stdin,
+    "ssh": _ssh,
+    "journald": _journald,
 }
 
 

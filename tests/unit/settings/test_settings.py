@@ -48,7 +48,7 @@ def test_the_example_file_loads() -> None:
 def test_the_sources_that_the_example_only_mentions_load_too() -> None:
     text = EXAMPLE.read_text()
     mentioned = "\n".join(
-        line.removeprefix("# ") for line in text.splitlines() if re.match(r"# (\[\[sources\]\]|(name|kind|container|host|command|unit) = )", line)
+        line.removeprefix("# ") for line in text.splitlines() if re.match(r"# (\[\[sources\]\]|(name|kind|container|host|path|command|unit|directory|ssh_config|start) = )", line)
     )
     kinds = {entry.kind for entry in models.Settings.model_validate(tomllib.loads(mentioned)).sources}
     assert kinds == {"stdin", "docker", "ssh", "journald"}
