@@ -53,6 +53,7 @@ def far_sources(
             start="end" if since is None else "beginning",
             since=since or 0.0,
             ssh_config=None if ssh_config is None else str(ssh_config),
+            optional=True,  # waiting for a log that does not exist would keep back what the others say
         )
         for one, named in dict(wanted).items()
     ]
@@ -67,8 +68,10 @@ class Hearing:
 
     def look(self) -> bool:
         """Whether none of the sources could be reached, not even one and not even once."""
-        if all(source.status.state == "down" and not source.status.attached and source.status.reopened["failed"] for source in self._sources):
+        if not any(_hopeful(source) for source in self._sources):
             return True
+        if not any(source.status.attached for source in self._sources):
+            return False  # what is wrong with one may be wrong with all, and is then said once, at the end
         for source in self._sources:
             note = source.status.note
             if note and self._said[source.name] != note:
@@ -80,6 +83,12 @@ class Hearing:
         """What is wrong with those that are down, each reason once; "" when all is well."""
         reasons: dict[str, list[str]] = {}
         for source in self._sources:
-            if source.status.state == "down":
+            if source.status.state == "down" or not _hopeful(source):
                 reasons.setdefault(source.status.note, []).append(source.name)
         return "; ".join(f"{', '.join(names)}: {reason}" for reason, names in reasons.items())
+
+
+def _hopeful(source: Source) -> bool:
+    """Whether it was reached, or was not tried to the end yet."""
+    status = source.status
+    return status.attached or not status.note or (status.state != "ended" and not status.reopened["failed"])

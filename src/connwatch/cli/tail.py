@@ -31,7 +31,28 @@ __all__ = ["tail"]
 DEFAULT_ADDRESS = "127.0.0.1:9817"
 
 
-@click.command(short_help="Show attempts and events live.")
+_HELP = """\
+Show attempts and their steps as they happen.
+
+From the running daemon; where none answers, from the configured sources; or from the FILEs that are named. With --ssh from logs on
+another host, as ssh knows it: of containers (nginx-proxy and coda-mcp where none is named), or of files.
+
+\b
+Examples:
+  connwatch tail --client claude
+  docker logs -f nginx-proxy 2>&1 | connwatch tail --format nginx-proxy -
+  connwatch tail access.log coda-mcp:server.log --json
+  connwatch tail --ssh tools-droplet --client claude
+  connwatch tail --ssh tools-droplet --container proxy --since 1h
+  connwatch tail --ssh ops@192.0.2.7 /var/log/nginx/access.log
+
+\b
+Exit status: 0 ended as it should; 2 wrong usage or configuration;
+3 cannot reach: no daemon, or none of the logs on the other host.
+"""
+
+
+@click.command(short_help="Show attempts and events live.", help=_HELP)
 @click.argument("files", nargs=-1, metavar="[[FORMAT:]FILE|-]...")
 @click.option("--client", "clients", multiple=True, help="Only this client family, or a glob: claude, chatgpt, 'cursor*'. Repeatable.")
 @click.option("--server", "servers", multiple=True, help="Only this server's host, or a glob. Repeatable.")
@@ -64,24 +85,7 @@ def tail(
     log_formats: Sequence[str],
     config: Path | None,
 ) -> int:
-    """Show attempts and their steps as they happen.
-
-    From the running daemon; where none answers, from the configured sources; or from the FILEs that are named. With --ssh from logs on
-    another host, as ssh knows it: of containers (nginx-proxy and coda-mcp where none is named), or of files.
-
-    \b
-    Examples:
-      connwatch tail --client claude
-      docker logs -f nginx-proxy 2>&1 | connwatch tail --format nginx-proxy -
-      connwatch tail access.log coda-mcp:server.log --json
-      connwatch tail --ssh tools-droplet --client claude
-      connwatch tail --ssh tools-droplet --container proxy --since 1h
-      connwatch tail --ssh ops@192.0.2.7 /var/log/nginx/access.log
-
-    \b
-    Exit status: 0 ended as it should; 2 wrong usage or configuration;
-    3 cannot reach: no daemon, or none of the logs on the other host.
-    """
+    """See _HELP."""
     setup = prepare(config, parse_log_formats(log_formats))
     show = shown_on(screen(), Chosen(clients, servers, stages, outcomes, since), json=as_json)
     try:
@@ -204,4 +208,4 @@ def _followed(setup: Setup, show: Show, sources: Sequence[Source]) -> None:
     recorder = Recorder(setup.engine(live=True), sources, [Shown(show)], lateness=setup.lateness, until_end=True, heartbeat=1.0, on_turn=turn)
     asyncio.run(recorder.run())
     if broken := hearing.broken():
-        raise SourceError(broken, transient=unreachable)
+        raise SourceError(broken, transient=unreachable or hearing.look())

@@ -1,6 +1,6 @@
 """What runs on the other machine, and how ssh is asked to run it. Builds texts only; starts nothing.
 
-Over there only a POSIX shell, `tail`, `head`, `ls` and `cksum` are needed (busybox has them), and `docker` for a container. Every
+Over there only a POSIX shell, `tail`, `head`, `ls` and `cksum` or `md5sum` are needed (any busybox has them), and `docker` for a container. Every
 script begins with a marker: whatever a login shell prints before it is no log. Standard input is a lifeline: it ends with the
 connection, and what was started ends with it, so that a lost link leaves nothing running there.
 """
@@ -54,8 +54,9 @@ exit {again}
 
 _FILE = """p={path} i={inode} o={offset} n={sampled} c={sum} k={known} e={end}
 z=0.25; sleep $z 2> /dev/null || z=1
+u=cksum; command -v cksum > /dev/null || u=md5sum
 look() {{ set -- $(ls -Lind "$1" 2> /dev/null) 0 0 0 0 0 0; I=$1 S=$6; }}
-sum() {{ set -- $(head -c "$n" "$1" | cksum); echo "$1"; }}
+sum() {{ set -- $(head -c "$n" "$1" | $u); echo "$1"; }}
 mark() {{ n=$S; [ "$n" -le 256 ] || n=256; c=$(sum /dev/fd/3); }}
 begin() {{ mark; i=$J; say file "$J" "$o" "$n" "$c" "$f"; }}
 attach() {{

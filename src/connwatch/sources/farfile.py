@@ -7,6 +7,7 @@ exact through renaming, and through copying and truncation as long as the copy c
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Iterator
 from typing import ClassVar
 
@@ -102,9 +103,11 @@ class FileReading:
 
 
 def _read_cursor(cursor: str) -> tuple[str, int, int, str]:
-    """Numbers only: they go into a script."""
+    """Numbers only, for they go into a script."""
     try:
         saved = json.loads(cursor)
-        return str(int(saved["inode"])), int(saved["offset"]), int(saved["sampled"]), str(int(saved["sum"]))
+        if re.fullmatch("[0-9a-f]+", saved["sum"]) is None:
+            raise ValueError(cursor)
+        return str(int(saved["inode"])), int(saved["offset"]), int(saved["sampled"]), saved["sum"]
     except (KeyError, TypeError) as error:
         raise ValueError(cursor) from error

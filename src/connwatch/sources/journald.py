@@ -87,9 +87,7 @@ class JournaldSource:
         said = "\n".join(child.last_words)
         if status != 0 or any(sign in said for sign in ("insufficient permissions", "Permission denied", "No journal files were")):
             raise self._failed(status, child.last_words)
-        self.status.note = (
-            "" if found.startswith(b"{") else f"the journal has no message of {self.unit} yet; `systemctl status {self.unit}` knows it?"
-        )
+        self.status.note = "" if found.startswith(b"{") else f"the journal has no message of {self.unit} yet: is it spelt as `systemctl` lists it?"
 
     def _command(self) -> list[str]:
         return ["journalctl", "--output=json", "--output-fields=MESSAGE", "--all", "--no-pager", *self._chosen]

@@ -46,7 +46,7 @@ class Wanted:
 class SshSource:
     """Follows `wanted` on `host`. `start` holds where there is no cursor; `since` (seconds since the epoch) asks a container for less than all.
 
-    `refused_seconds`: see REFUSED_SECONDS.
+    A container that does not exist is waited for, or, where it is `optional`, ends the stream.
     """
 
     delivery: ClassVar[str] = (
@@ -64,14 +64,14 @@ class SshSource:
         start: Literal["beginning", "end"] = "end",
         since: float = 0.0,
         ssh_config: str | None = None,
+        optional: bool = False,
         now: Callable[[], float] = time.time,
-        refused_seconds: float = REFUSED_SECONDS,
     ) -> None:
         self.name, self.format, self.host, self.wanted = name, format, host, wanted
         self.expected: tuple[str, ...] = (name,)
         self.status = SourceStatus()
         self._start, self._since, self._ssh_config, self._now = start, since, ssh_config, now
-        self._refused_seconds = refused_seconds
+        self._optional = optional
         self._not_before = 0.0
         self._broken_since: float | None = None
 
@@ -94,12 +94,16 @@ class SshSource:
                 status = await child.finish()
             finally:
                 child.close()
-                self.status.duplicates += reading.duplicates
-            if status != AGAIN:
-                if reading.begun:
-                    self._broken_since = self._now()
-                said = [*reading.complaints, *child.last_words]
-                raise self._failed(trouble_of(status, said, host=self.host, what=str(self.wanted), begun=reading.begun))
+            if status == AGAIN:
+                continue
+            if reading.begun:
+                self._broken_since = self._now()
+            said = [*reading.complaints, *child.last_words]
+            trouble = trouble_of(status, said, host=self.host, what=str(self.wanted), begun=reading.begun)
+            if trouble.absent and self._optional:
+                self.status.note = trouble.text
+                return
+            raise self._failed(trouble)
 
     def _reading(self, cursor: str | None) -> Reading:
         marker = f"connwatch-{secrets.token_hex(8)}"
@@ -129,7 +133,13 @@ class SshSource:
         if not block:
             return None
         self.status.bytes += len(block)
-        return list(reading.feed(block))
+        before = reading.duplicates
+        try:
+            pieces = list(reading.feed(block))
+        except (ValueError, IndexError) as error:
+            raise SourceError(f"{self.host} answers otherwise than a POSIX shell would; follow the output of a command there instead") from error
+        self.status.duplicates += reading.duplicates - before
+        return pieces
 
     def _batch(self, piece: Piece, reading: Reading) -> Batch:
         now = self._now()
@@ -156,5 +166,5 @@ class SshSource:
     def _failed(self, trouble: Trouble) -> SourceError:
         if not trouble.refused:
             return SourceError(trouble.text)
-        self._not_before = time.monotonic() + self._refused_seconds
-        return SourceError(f"{trouble.text}; the next try is in {self._refused_seconds / 60:g} minutes")
+        self._not_before = time.monotonic() + REFUSED_SECONDS
+        return SourceError(f"{trouble.text}; the next try is in {REFUSED_SECONDS / 60:g} minutes")

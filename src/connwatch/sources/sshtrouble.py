@@ -20,10 +20,11 @@ _NOT_FOUND = 127
 
 @dataclass(frozen=True, slots=True)
 class Trouble:
-    """`refused`: trying again soon would look like an attack to the other machine."""
+    """`refused`: trying again soon would look like an attack to the other machine. `absent`: what was asked for does not exist there."""
 
     text: str
     refused: bool = False
+    absent: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,10 +32,11 @@ class _Sign:
     pattern: re.Pattern[str]
     text: str
     refused: bool = False
+    absent: bool = False
 
 
-def _sign(pattern: str, text: str, *, refused: bool = False) -> _Sign:
-    return _Sign(re.compile(pattern, re.IGNORECASE), text, refused)
+def _sign(pattern: str, text: str, *, refused: bool = False, absent: bool = False) -> _Sign:
+    return _Sign(re.compile(pattern, re.IGNORECASE | re.MULTILINE), text, refused, absent)
 
 
 #: In order: the first that is found in what ssh said is the reason. `{host}` is the configured one.
@@ -78,7 +80,7 @@ _OF_THE_COMMAND = (
         "the user of {host} may not use docker: add it to the group docker there, or name a user who may",
     ),
     _sign("Cannot connect to the Docker daemon", "docker does not run on {host}: start it there"),
-    _sign("No such (?:container|object)", "no container is called {what} on {host}: `ssh {host} docker ps -a` lists them"),
+    _sign("No such (?:container|object)", "there is no {what} on {host}: `ssh {host} docker ps -a` lists what there is", absent=True),
     _sign("^cannot read ", "{what} on {host} cannot be read: it is no file, or its user lacks the permission"),
     _sign("command not found|: not found|unknown command", "{last}: that program is not installed on {host}, or not in the PATH of its login"),
 )
@@ -90,9 +92,8 @@ def trouble_of(status: int, said: Sequence[str], *, host: str, what: str, begun:
     last = said[-1] if said else ""
     tables = (_OF_THE_COMMAND, _OF_SSH) if status != _OWN_STATUS else (_OF_SSH, _OF_THE_COMMAND)
     for sign in (sign for table in tables for sign in table):
-        found = re.search(sign.pattern, text) if "^" not in sign.pattern.pattern else any(sign.pattern.search(line) for line in said)
-        if found:
-            return Trouble(sign.text.format(host=host, what=what, last=last), sign.refused)
+        if sign.pattern.search(text):
+            return Trouble(sign.text.format(host=host, what=what, last=last), sign.refused, sign.absent)
     if status == _NOT_FOUND:
         return Trouble(f"a program that is needed is not installed on {host}, or not in the PATH of its login ({last or 'it did not say which'})")
     if status == NO_PERMISSION:
