@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# Gets the real components that some tests need: nginx, promtool. With root and apt it installs what is missing;
+# Gets the real components that some tests need: nginx, promtool, sshd, journal. With root and apt it installs what is missing;
 # without, it says which tests will be skipped, and what to install. Never fails: a missing component is a skip with a reason.
 set -uo pipefail
 cd "$(dirname "$0")/.."
@@ -11,6 +11,8 @@ have() {
     case $1 in
         promtool) command -v promtool > /dev/null || [ -x "$cache/usr/bin/promtool" ] ;;
         nginx) command -v nginx > /dev/null || [ -x /usr/sbin/nginx ] ;;
+        sshd) command -v ssh busybox iptables ip > /dev/null && { command -v sshd > /dev/null || [ -x /usr/sbin/sshd ]; } ;;
+        journal) command -v journalctl > /dev/null && [ -x /lib/systemd/systemd-journal-remote ] ;;
     esac
 }
 
@@ -19,20 +21,24 @@ may_install() { [ "$(id -u)" = 0 ] && command -v apt-get > /dev/null && [ -z "${
 refreshed=
 refresh() { [ -n "$refreshed" ] || { apt-get update -qq > /dev/null 2>&1 && refreshed=yes; }; }
 
-get_nginx() {
+install() {
     # A package must not start a server of its own here: 101 is policy-rc.d's word for "not allowed".
     local policy=/usr/sbin/policy-rc.d mine=
     if [ ! -e "$policy" ]; then printf '#!/bin/sh\nexit 101\n' > "$policy" && chmod +x "$policy" && mine=yes; fi
-    DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends nginx-light > /dev/null 2>&1
+    DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends "$@" > /dev/null 2>&1
     [ -z "$mine" ] || rm -f "$policy"
 }
+
+get_nginx() { install nginx-light; }
+get_sshd() { install openssh-server openssh-client iptables iproute2 busybox-static; }
+get_journal() { install systemd-journal-remote; }
 
 get_promtool() {
     mkdir -p "$cache" && chmod 755 "$cache"
     (cd "$cache" && apt-get download -qq prometheus > /dev/null 2>&1 && dpkg -x prometheus_*.deb . && rm -f prometheus_*.deb)
 }
 
-for component in nginx promtool; do
+for component in nginx promtool sshd journal; do
     have "$component" && continue
     if may_install; then
         say "installing $component"
@@ -41,6 +47,8 @@ for component in nginx promtool; do
     have "$component" && continue
     case $component in
         nginx) say "no nginx: tests that need it are skipped (apt-get install nginx-light)" ;;
+        sshd) say "no sshd, or not all that its tests need: some are skipped (apt-get install openssh-server iptables iproute2 busybox-static)" ;;
+        journal) say "no journal: tests of the journald source are skipped (apt-get install systemd-journal-remote)" ;;
         promtool) say "no promtool: /metrics is checked by the Python parser alone (apt-get install prometheus)" ;;
     esac
 done

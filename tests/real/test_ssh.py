@@ -324,7 +324,7 @@ def test_what_is_wrong_is_said_in_words_to_act_on(there: Sshd, tmp_path: Path, t
             assert TROUBLES[trouble] in source.status.note
             assert not heard.lines
             refused = trouble in ("unknown host key", "changed host key", "refused key")
-            assert source.status.note.endswith("the next try is in 5 minutes") == refused
+            assert source.status.note.endswith("(no further try for 5 minutes)") == refused
 
     asyncio.run(story())
 
@@ -360,7 +360,7 @@ def test_cancelling_leaves_no_process_here_and_none_there(there: Sshd, tmp_path:
     reason="dropping packets needs root, iptables and iproute2",
 )
 def test_dropped_packets_are_noticed_within_ten_seconds_and_nothing_is_lost(tmp_path: Path) -> None:
-    space, pair = f"connwatch-{os.getpid()}", f"cw{os.getpid() % 100_000}"
+    space, pair, network = f"connwatch-{os.getpid()}", f"cw{os.getpid() % 100_000}", f"198.18.{os.getpid() % 250}"
 
     def run(*command: str, check: bool = True) -> bool:
         return subprocess.run(command, check=check, capture_output=True).returncode == 0
@@ -369,11 +369,11 @@ def test_dropped_packets_are_noticed_within_ten_seconds_and_nothing_is_lost(tmp_
         pytest.skip("no network namespace can be made here")
     try:
         run("ip", "link", "add", f"{pair}a", "type", "veth", "peer", "name", f"{pair}b", "netns", space)
-        run("ip", "address", "add", "198.18.77.1/30", "dev", f"{pair}a")
+        run("ip", "address", "add", f"{network}.1/30", "dev", f"{pair}a")
         run("ip", "link", "set", f"{pair}a", "up")
-        run("ip", "-n", space, "address", "add", "198.18.77.2/30", "dev", f"{pair}b")
+        run("ip", "-n", space, "address", "add", f"{network}.2/30", "dev", f"{pair}b")
         run("ip", "-n", space, "link", "set", f"{pair}b", "up")
-        with running(tmp_path, inside=["ip", "netns", "exec", space], address="198.18.77.2") as there:
+        with running(tmp_path, inside=["ip", "netns", "exec", space], address=f"{network}.2") as there:
             log = Writer(tmp_path / "access.log")
 
             async def story() -> None:

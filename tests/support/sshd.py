@@ -64,11 +64,11 @@ class Sshd:
             PRIVILEGES.mkdir(mode=0o755)
         command = [*self.inside, str(SSHD), "-D", "-f", str(self._settings), "-E", str(self.folder / "sshd.log")]
         self._process = subprocess.Popen(command, stdin=subprocess.DEVNULL)
-        give_up = time.monotonic() + 15
+        give_up = time.monotonic() + 15  # noqa: TID251 - a process is waited for
         while not self._answers():
             assert self._process.poll() is None, (self.folder / "sshd.log").read_text()
-            assert time.monotonic() < give_up, "sshd does not answer"
-            time.sleep(0.02)
+            assert time.monotonic() < give_up, "sshd does not answer"  # noqa: TID251
+            time.sleep(0.02)  # noqa: TID251
 
     def _answers(self) -> bool:
         with socket.socket() as probe:

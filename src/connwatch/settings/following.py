@@ -64,7 +64,7 @@ class SshSource(_Source):
     @classmethod
     def _no_option(cls, value: str) -> str:
         if value.startswith("-") or any(character.isspace() for character in value):
-            raise ValueError(f"{value!r} is no host: it begins with a dash or has a space; ports, keys and jumps belong into ~/.ssh/config")
+            raise ValueError(f"{value!r} is no host: it begins with a dash or has a space; ports, keys, jumps belong into ~/.ssh/config")
         return value
 
     @field_validator("path")

@@ -1,6 +1,8 @@
 """One unit's messages in the system journal, by journalctl. Each becomes a line as `docker logs -t` gives it: stamp, space, message.
 
-The journal itself remembers: its cursor resumes after the last message, over any restart. Knows nothing of what the messages mean.
+The journal itself remembers: its cursor resumes after the last message, over any restart. Following alone would show the current boot
+only, and drop what came between the last message read and a reboot: `--merge` lifts that, at the price that journals collected from other
+machines count too. Knows nothing of what the messages mean.
 """
 
 from __future__ import annotations
@@ -49,7 +51,7 @@ class JournaldSource:
         if cursor is None and self._start == "end":
             cursor = f"@{began:.6f}"  # where nothing comes before the first failure, this is where to go on
         await self._look()
-        child = await Child.start([*self._command(), "--follow", "--no-tail", "--boot=all", *_position(cursor)], missing=_MISSING)
+        child = await Child.start([*self._command(), "--follow", "--no-tail", "--merge", *_position(cursor)], missing=_MISSING)
         lines, live = Lines(), False
         try:
             yield Batch(self.name, b"", self._now(), "catching_up", cursor)

@@ -167,4 +167,4 @@ class SshSource:
         if not trouble.refused:
             return SourceError(trouble.text)
         self._not_before = time.monotonic() + REFUSED_SECONDS
-        return SourceError(f"{trouble.text}; the next try is in {REFUSED_SECONDS / 60:g} minutes")
+        return SourceError(f"{trouble.text} (no further try for {REFUSED_SECONDS / 60:g} minutes)")
