@@ -44,7 +44,7 @@ class _OutputReading:
     @property
     def resumable(self) -> bool:
         """Whether a next run could go on where this one ends."""
-        return self._stamped.resumable
+        return self._stamped.since is not None
 
     def feed(self, block: bytes) -> Iterator[Piece]:
         """See Reading."""

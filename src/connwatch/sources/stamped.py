@@ -39,11 +39,11 @@ def asked_from(at: float) -> str:
 
 
 class Stamped:
-    """What was seen of one stream. `duplicates` counts lines that came again; `resumable` says whether any line had a stamp."""
+    """What was seen of one stream. `duplicates` counts lines that came again."""
 
     def __init__(self, cursor: str | None = None) -> None:
         self.duplicates = 0
-        self.since: float | None = None
+        self._asked: float | None = None
         self.newest: float | None = None
         self._kept: deque[tuple[float, str]] = deque()
         self._again: Counter[str] = Counter()
@@ -53,20 +53,24 @@ class Stamped:
 
     def _resume(self, cursor: str) -> None:
         saved = json.loads(cursor)
-        self.since, self.newest = float(saved["since"]), None if saved["newest"] is None else float(saved["newest"])
+        self._asked, self.newest = float(saved["since"]), None if saved["newest"] is None else float(saved["newest"])
         self._kept.extend((float(at), str(digest)) for at, digest in saved["seen"])
         self._again.update(digest for _, digest in self._kept)
         self._until = None if self.newest is None else self.newest + OVERLAP
 
     @property
-    def resumable(self) -> bool:
-        """Whether there is a stamp to go on from."""
-        return self.since is not None
+    def since(self) -> float | None:
+        """From where to ask again, in seconds since the epoch; None where no stamp is known."""
+        if self.newest is None:
+            return self._asked
+        if len(self._kept) == MOST_KEPT:
+            return min(at for at, _ in self._kept)
+        return max(self.newest - OVERLAP, self._asked or 0.0)
 
     def begin(self, at: float) -> None:
         """The stream was asked for from `at` on: where nothing comes, that is where to ask again."""
-        if self.since is None:
-            self.since = at
+        if self._asked is None:
+            self._asked = at
 
     def take(self, data: bytes) -> bytes:
         """The lines of `data` (whole ones) that did not come before."""
@@ -88,7 +92,7 @@ class Stamped:
                 self._again[digest] -= 1
                 self.duplicates += 1
                 return False
-            elif self.since is not None and at < self.since:  # a command that tells its whole history again
+            elif self._asked is not None and at < self._asked:  # a command that tells its whole history again
                 self.duplicates += 1
                 return False
         self._keep(at, digest)
@@ -99,10 +103,10 @@ class Stamped:
         self._kept.append((at, digest))
         while self._kept and (self._kept[0][0] < self.newest - OVERLAP or len(self._kept) > MOST_KEPT):
             self._kept.popleft()
-        self.since = min(at for at, _ in self._kept) if len(self._kept) == MOST_KEPT else max(self.newest - OVERLAP, self.since or 0.0)
 
     def cursor(self) -> str | None:
         """Where to go on; None while nothing is known that could be gone on from."""
-        if self.since is None:
+        since = self.since
+        if since is None:
             return None
-        return json.dumps({"since": self.since, "newest": self.newest, "seen": list(self._kept)}, separators=(",", ":"))
+        return json.dumps({"since": since, "newest": self.newest, "seen": list(self._kept)}, separators=(",", ":"))
