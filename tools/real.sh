@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
-# Gets the real components that some tests need: nginx, promtool, dockerd, haproxy, the MCP SDK. With root and apt it installs what is missing;
-# without, it says which tests will be skipped, and what to install. Never fails: a missing component is a skip with a reason.
+# Gets the real components that some tests need: nginx, promtool, dockerd, haproxy, sshd, a journal, the MCP SDK. With root and apt
+# it installs what is missing; without, it says which tests will be skipped, and what to install. Never fails: a missing component is a skip with a reason.
 set -uo pipefail
 cd "$(dirname "$0")/.."
 cache=.cache/real # promtool is taken out of its package: installing that would start a Prometheus server
@@ -13,6 +13,8 @@ have() {
         mcp) [ -x .cache/mcp/bin/python ] && .cache/mcp/bin/python -c 'import mcp' 2> /dev/null ;;
         nginx | haproxy) command -v "$1" > /dev/null || [ -x "/usr/sbin/$1" ] ;;
         dockerd) { command -v dockerd > /dev/null || [ -x /usr/sbin/dockerd ]; } && command -v docker > /dev/null && command -v busybox > /dev/null ;;
+        sshd) command -v ssh busybox iptables ip > /dev/null && { command -v sshd > /dev/null || [ -x /usr/sbin/sshd ]; } ;;
+        journal) command -v journalctl > /dev/null && [ -x /lib/systemd/systemd-journal-remote ] ;;
     esac
 }
 
@@ -31,6 +33,8 @@ install() {
 }
 
 get_nginx() { install nginx-light; }
+get_sshd() { install openssh-server openssh-client iptables iproute2 busybox-static; }
+get_journal() { install systemd-journal-remote; }
 get_dockerd() { install docker.io busybox-static; }
 get_haproxy() { install haproxy; }
 
@@ -42,7 +46,7 @@ get_promtool() {
     (cd "$cache" && apt-get download -qq prometheus > /dev/null 2>&1 && dpkg -x prometheus_*.deb . && rm -f prometheus_*.deb)
 }
 
-for component in nginx promtool dockerd haproxy mcp; do
+for component in nginx promtool dockerd haproxy sshd journal mcp; do
     have "$component" && continue
     if [ "$component" = mcp ]; then
         may_fetch && say "installing $component" && get_mcp
@@ -56,6 +60,8 @@ for component in nginx promtool dockerd haproxy mcp; do
         dockerd) say "no dockerd or busybox: the docker source is not tried on a real engine (apt-get install docker.io busybox-static)" ;;
         haproxy) say "no haproxy: the docker source is not tried behind a socket proxy (apt-get install haproxy)" ;;
         mcp) say "no MCP SDK: the whole path is not tried with real clients (pip install mcp, into .cache/mcp)" ;;
+        sshd) say "no sshd, or not all that its tests need: some are skipped (apt-get install openssh-server iptables iproute2 busybox-static)" ;;
+        journal) say "no journal: tests of the journald source are skipped (apt-get install systemd-journal-remote)" ;;
         promtool) say "no promtool: /metrics is checked by the Python parser alone (apt-get install prometheus)" ;;
     esac
 done

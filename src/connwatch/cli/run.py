@@ -25,7 +25,7 @@ __all__ = ["run"]
 @config_option
 @click.option("--listen", metavar="HOST:PORT", help="Serve here instead of at http.listen of the configuration.")
 def run(config: Path | None, listen: str | None) -> int:
-    r"""Follow the configured logs, keep the attempts, serve the page and the metrics.
+    """Follow the configured logs, keep the attempts, serve the page and the metrics.
 
     Without a configured source there is nothing to follow: see `connwatch demo`. What was learnt is kept in state.path: after a restart it goes
     on where it ended, without losing or repeating anything. SIGHUP reads the configuration again (http.listen, http.token_file, metrics.hosts and

@@ -78,11 +78,37 @@ class DockerSource(_Source):
 
 
 class SshSource(_Source):
-    """The output of a command on another host, by the system's ssh with its own configuration."""
+    """A log on another host, by the system's ssh with its own configuration: a container's, a file's, or a command's output."""
 
     kind: Literal["ssh"]
     host: str = Field(min_length=1, description="The host as ssh knows it, for example user@host or an alias.")
-    command: str = Field(min_length=1, description="What to run there, for example: docker logs -f --timestamps nginx-proxy")
+    container: str | None = Field(None, min_length=1, description="The container there whose log to follow.")
+    path: str | None = Field(None, min_length=1, description="The file there to follow, through rotation and truncation.")
+    command: str | None = Field(None, min_length=1, description="What to run there, for example: sudo tail -n 0 -F /var/log/mcp.log")
+    start: Literal["end", "beginning"] = Field("end", description="Where to begin in a container's log or a file the first time.")
+    ssh_config: Path | None = Field(None, description="An ssh configuration to use instead of the user's own.")
+
+    @field_validator("host")
+    @classmethod
+    def _no_option(cls, value: str) -> str:
+        if value.startswith("-") or any(character.isspace() for character in value):
+            raise ValueError(f"{value!r} is no host: it begins with a dash or has a space; ports, keys, jumps belong into ~/.ssh/config")
+        return value
+
+    @field_validator("path")
+    @classmethod
+    def _whole_path(cls, value: str | None) -> str | None:
+        if value is not None and not value.startswith("/"):
+            raise ValueError(f"{value!r} must begin with /: over there it is read from the home directory of the login otherwise")
+        return value
+
+    @model_validator(mode="after")
+    def _one_of_three(self) -> SshSource:
+        given = [name for name in ("container", "path", "command") if getattr(self, name) is not None]
+        if len(given) != 1:
+            said = " and ".join(given) + " are given" if given else "none is given"
+            raise ValueError(f"a source of kind ssh follows one of container, path and command; {said}")
+        return self
 
 
 class JournaldSource(_Source):
@@ -90,6 +116,8 @@ class JournaldSource(_Source):
 
     kind: Literal["journald"]
     unit: str = Field(min_length=1, description="The systemd unit, for example coda-mcp.service.")
+    directory: Path | None = Field(None, description="A directory with journal files, where it is not the system's own journal.")
+    start: Literal["end", "beginning"] = Field("end", description="Where to begin the first time.")
 
 
 SourceSettings = Annotated[FileSource | StdinSource | DockerSource | SshSource | JournaldSource, Field(discriminator="kind")]

@@ -47,7 +47,7 @@ def test_the_example_file_loads() -> None:
 
 def test_the_sources_that_the_example_only_mentions_load_too() -> None:
     text = EXAMPLE.read_text()
-    keys = "name|kind|container|project|service|label|host|start|command|unit"
+    keys = "name|kind|container|project|service|label|host|path|command|unit|directory|ssh_config|start"
     mentioned = "\n".join(line.removeprefix("# ") for line in text.splitlines() if re.match(rf"# (\[\[sources\]\]|({keys}) = )", line))
     kinds = {entry.kind for entry in models.Settings.model_validate(tomllib.loads(mentioned)).sources}
     assert kinds == {"stdin", "docker", "ssh", "journald"}
@@ -93,6 +93,21 @@ def test_the_example_names_every_setting_and_every_setting_is_described() -> Non
         (
             '[[sources]]\nname = "a"\nkind = "docker"\ncontainer = "x"\nhost = "far.example.org"',
             ["sources.0.host: 'far.example.org' is no address of an engine: unix:///var/run/docker.sock, tcp://host:port or ssh://user@host"],
+        ),
+        (
+            '[[sources]]\nname = "a"\nkind = "ssh"\nhost = "h"',
+            ["sources.0: a source of kind ssh follows one of container, path and command; none is given"],
+        ),
+        (
+            '[[sources]]\nname = "a"\nkind = "ssh"\nhost = "h"\npath = "/x"\ncommand = "y"',
+            ["sources.0: a source of kind ssh follows one of container, path and command; path and command are given"],
+        ),
+        (
+            '[[sources]]\nname = "a"\nkind = "ssh"\nhost = "-oProxyCommand=x"\npath = "x"',
+            [
+                "sources.0.host: '-oProxyCommand=x' is no host: it begins with a dash or has a space; ports, keys, jumps belong into ~/.ssh/config",
+                "sources.0.path: 'x' must begin with /: over there it is read from the home directory of the login otherwise",
+            ],
         ),
         (
             '[[sources]]\nname = "a"\nkind = "file"\npath = "x"\n[[sources]]\nname = "a"\nkind = "file"\npath = "y"',
