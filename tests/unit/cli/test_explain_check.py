@@ -166,7 +166,7 @@ class TestCheck:
         )
         result = run("check", "--config", str(config))
         assert "proxy  nginx-proxy  1 of 1 lines read" in result.stdout
-        assert "d: sources of kind journald are followed by a later version" in result.stdout
+        assert "fine, 2 sources" in result.stdout
 
     def test_a_wrong_configuration_is_status_2_with_everything_that_is_wrong(self, tmp_path: Path) -> None:
         config = tmp_path / "c.toml"
