@@ -9,6 +9,8 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import os
+import shutil
+import signal
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager
 from pathlib import Path
@@ -16,9 +18,16 @@ from typing import ClassVar
 
 import pytest
 
+from connwatch.sources.containers import Choice
+from connwatch.sources.docker import DockerSource
 from connwatch.sources.file import FileSource
+from connwatch.sources.journald import JournaldSource
 from connwatch.sources.source import Source
+from connwatch.sources.ssh import SshSource, Wanted
 from connwatch.sources.stdin import StdinSource
+from support.dockerd import Dockerd, dockerd, missing
+from support.realjournal import REMOTE, Journal
+from support.sshd import MISSING, Sshd, can_run, running
 
 
 class Adapter:
@@ -36,6 +45,10 @@ class Adapter:
     def source(self) -> Source:
         """A new source, as a daemon that starts makes it. It reads from the beginning where it has no cursor."""
         raise AssertionError
+
+    def bare(self, line: str) -> str:
+        """The line without what the transport puts before it."""
+        return line
 
     def write(self, *lines: str) -> None:
         """The program behind the source says these lines."""
@@ -109,6 +122,107 @@ class Pipe(Adapter):
                 os.close(fd)
 
 
+class FarFile(OneFile):
+    """A file on another machine, cut by the end of its sshd and of every session."""
+
+    seconds = 20.0
+    stream = "far"
+
+    def __init__(self, folder: Path, sshd: Sshd) -> None:
+        self.path, self.sshd = folder / "far.log", sshd
+        self.path.touch()
+
+    def source(self) -> Source:
+        return SshSource("far", "there", Wanted("path", str(self.path)), start="beginning", ssh_config=str(self.sshd.config))
+
+    def cut(self) -> None:
+        self.sshd.stop()
+
+    def restore(self) -> None:
+        self.sshd.start()
+
+
+class Unit(Adapter):
+    """A unit's messages in a real journal, cut by the end of the journalctl that reads them."""
+
+    seconds = 20.0
+    stream = "unit"
+
+    def __init__(self, folder: Path) -> None:
+        self.folder, self.journal = folder, Journal(folder)
+        self.journal.write("of another unit", unit="other.service")
+
+    def source(self) -> Source:
+        return JournaldSource("unit", "mcp.service", start="beginning", directory=str(self.folder))
+
+    def bare(self, line: str) -> str:
+        return line.partition(" ")[2]
+
+    def write(self, *lines: str) -> None:
+        self.journal.write(*lines)
+
+    def cut(self) -> None:
+        for command in Path("/proc").glob("[0-9]*/cmdline"):
+            with contextlib.suppress(OSError):
+                words = command.read_bytes().split(b"\0")
+                if words[0].endswith(b"journalctl") and any(str(self.folder).encode() in word for word in words):
+                    os.kill(int(command.parent.name), signal.SIGKILL)
+
+    def restore(self) -> None:
+        pass  # who reads is started again
+
+
+class Container(Adapter):
+    """A container on a real engine that says what comes through a pipe, cut by the end of the engine."""
+
+    seconds = 40.0
+    stream = "app"
+
+    def __init__(self, folder: Path, engine: Dockerd) -> None:
+        self.engine, self.pipe = engine, folder / "pipe"
+        os.mkfifo(self.pipe)
+        engine.run("app", "while :; do cat /in/pipe; done", "--restart", "always", "-v", f"{folder}:/in")
+
+    def source(self) -> Source:
+        return DockerSource("app", Choice("app"), host=self.engine.host, start="beginning")
+
+    def bare(self, line: str) -> str:
+        return line.partition(" ")[2]
+
+    def write(self, *lines: str) -> None:
+        with self.pipe.open("w") as pipe:
+            pipe.writelines(f"{line}\n" for line in lines)
+
+    def cut(self) -> None:
+        self.engine.kill()
+
+    def restore(self) -> None:
+        self.engine.start()
+
+
+@contextmanager
+def far_file(folder: Path) -> Iterator[Adapter]:
+    if not can_run():
+        pytest.skip(MISSING)
+    with running(folder) as sshd:
+        yield FarFile(folder, sshd)
+
+
+@contextmanager
+def unit(folder: Path) -> Iterator[Adapter]:
+    if REMOTE is None or shutil.which("journalctl") is None:
+        pytest.skip("no journal here (apt-get install systemd-journal-remote)")
+    yield Unit(folder)
+
+
+@contextmanager
+def container(folder: Path) -> Iterator[Adapter]:
+    if (why := missing()) is not None:
+        pytest.skip(why)
+    with dockerd() as engine:
+        yield Container(folder, engine)
+
+
 @contextmanager
 def one_file(folder: Path) -> Iterator[Adapter]:
     yield OneFile(folder)
@@ -134,6 +248,9 @@ ADAPTERS: list[object] = [
     pytest.param(one_file, id="file"),
     pytest.param(many_files, id="pattern"),
     pytest.param(pipe, id="stdin"),
+    pytest.param(far_file, id="ssh", marks=pytest.mark.real),
+    pytest.param(unit, id="journald", marks=pytest.mark.real),
+    pytest.param(container, id="docker", marks=[pytest.mark.real, pytest.mark.timeout(240)]),
 ]
 
 

@@ -16,7 +16,7 @@ import pytest
 
 from connwatch.model.errors import SourceError
 from connwatch.sources.intake import Intake
-from connwatch.sources.source import EVERY_STREAM, Batch, Source
+from connwatch.sources.source import EVERY_STREAM, Batch
 from connwatch.sources.supervise import supervise
 from contract.adapters import ADAPTERS, Adapter, Maker, do
 from support.live import until
@@ -32,14 +32,14 @@ def adapter(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Adapter]
 class Heard:
     """What one source has given."""
 
-    def __init__(self, source: Source, stream: str) -> None:
-        self.source, self.stream = source, stream
+    def __init__(self, adapter: Adapter) -> None:
+        self.source, self.stream, self.bare = adapter.source(), adapter.stream, adapter.bare
         self.batches: list[Batch] = []
         self.task: asyncio.Task[None]
 
     def lines(self, batches: list[Batch] | None = None) -> list[str]:
         data = b"".join(one.data for one in (self.batches if batches is None else batches) if one.stream == self.stream)
-        return [line.rstrip("\r") for line in data.decode().split("\n") if line]
+        return [self.bare(line.rstrip("\r")) for line in data.decode().split("\n") if line]
 
     def states(self) -> list[str]:
         """The states of the stream, each once as it was entered."""
@@ -66,7 +66,7 @@ class Heard:
 @asynccontextmanager
 async def reading(adapter: Adapter, after: Mapping[str, str]) -> AsyncIterator[Heard]:
     """A source at work until the block ends."""
-    heard = Heard(adapter.source(), adapter.stream)
+    heard = Heard(adapter)
     heard.task = asyncio.create_task(heard.read(after))
     try:
         yield heard
@@ -78,7 +78,7 @@ async def reading(adapter: Adapter, after: Mapping[str, str]) -> AsyncIterator[H
 @asynccontextmanager
 async def supervised(adapter: Adapter) -> AsyncIterator[Heard]:
     """A source that is started again when it fails, as the daemon does it."""
-    heard = Heard(adapter.source(), adapter.stream)
+    heard = Heard(adapter)
     intake = Intake(lambda _: None)
 
     async def take() -> None:
@@ -181,7 +181,7 @@ def test_cancelled_at_any_await_it_dies_promptly_and_leaves_neither_task_nor_thr
         before = left_behind()
         for steps in (0, 1, 2, 3, 5, 8, 40):
             tasks = asyncio.all_tasks()
-            heard = Heard(adapter.source(), adapter.stream)
+            heard = Heard(adapter)
             task = asyncio.create_task(heard.read({}))
             for _ in range(steps):
                 await asyncio.sleep(0)

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+import re
 import time
 from collections.abc import AsyncGenerator, Callable, Iterator, Mapping, Sequence
 from typing import Any, ClassVar, Literal
@@ -21,6 +22,9 @@ from connwatch.sources.stdin import QUIET_SECONDS
 __all__ = ["JournaldSource", "journal_lines"]
 
 _MISSING = "there is no program journalctl here: this source needs a machine with systemd"
+
+
+_CURSOR = re.compile(r"@\d{1,11}\.\d{6}|(?:[a-z]=[0-9a-f]+;?)+")  # a moment of our own, or as sd_journal_get_cursor(3) writes one
 
 
 class JournaldSource:
@@ -48,7 +52,10 @@ class JournaldSource:
         """See Source."""
         began = self._now()
         cursor = after.get(self.name)
-        if cursor is None and self._start == "end":
+        if cursor is not None and _CURSOR.fullmatch(cursor) is None:
+            self.status.gaps["cursor"] += 1
+            cursor = None
+        elif cursor is None and self._start == "end":
             cursor = f"@{began:.6f}"  # where nothing comes before the first failure, this is where to go on
         await self._look()
         child = await Child.start([*self._command(), "--follow", "--no-tail", "--merge", *_position(cursor)], missing=_MISSING)
@@ -65,9 +72,9 @@ class JournaldSource:
                     continue
                 if not block:
                     break
-                self.status.bytes += len(block)
                 self.status.last_read_at = self._now()
                 data, newest, cursor = self._read(lines.feed(block))
+                self.status.bytes += len(data)
                 live = live or (newest is not None and newest >= began)
                 if cursor is not None:
                     yield Batch(self.name, data, self._now() if live else None, "live" if live else "catching_up", cursor)

@@ -132,7 +132,6 @@ class SshSource:
             return list(reading.quiet())
         if not block:
             return None
-        self.status.bytes += len(block)
         before = reading.duplicates
         try:
             pieces = list(reading.feed(block))
@@ -148,6 +147,7 @@ class SshSource:
         if piece.reopened:
             self.status.reopened[piece.reopened] += 1
         if piece.data:
+            self.status.bytes += len(piece.data)
             self.status.last_read_at = now
         gap = self._gap(piece, reading, now)
         marks = (Mark(now, self.name, piece.mark),) if piece.mark is not None else ()
