@@ -36,7 +36,7 @@ class SourceFigures:
 
 
 class Figures(Collector):
-    """Registered with the registry of `metrics`."""
+    """Added to `metrics`."""
 
     def __init__(
         self,
@@ -47,7 +47,7 @@ class Figures(Collector):
         changes_lost: Callable[[], int],
     ) -> None:
         self._metrics, self._open, self._sources, self._lost = metrics, open_attempts, sources, changes_lost
-        metrics.registry.register(self)
+        metrics.add(self)
 
     def collect(self) -> Iterator[Metric]:
         """See prometheus_client's Collector."""

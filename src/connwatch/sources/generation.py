@@ -11,7 +11,7 @@ import hashlib
 import json
 import os
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from typing import Any
 
 __all__ = ["BLOCK", "MAX_LINE", "Generation", "Place", "after_last_newline", "places_in", "stored"]
@@ -48,7 +48,7 @@ class Place:
 
 def stored(places: Sequence[Place]) -> str:
     """Places as a cursor's text."""
-    return json.dumps({"files": [asdict(one) for one in places]})
+    return json.dumps({"files": [{name: getattr(one, name) for name in Place.__slots__} for one in places]})
 
 
 def places_in(cursor: str) -> list[Place]:
