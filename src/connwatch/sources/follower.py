@@ -131,11 +131,12 @@ class Follower:
         if self._current is None:
             self._current = self._open(now)
         for old in list(self._draining):
-            data = old.take()
+            while (data := old.take()) == b"":
+                pass  # the beginning of a long line
             if data:
                 old.drain_until = now + DRAIN_SECONDS
                 return Piece(data, self._standing(), True)
-            if data is None and now >= old.drain_until:
+            if now >= old.drain_until:
                 self._draining.remove(old)
                 self._done = [*self._done, old.identity][-MAX_DRAINING:]
                 left = old.finish()
@@ -214,6 +215,9 @@ class Follower:
         if fd is None:
             self.note, self._refused = f"{self.path} does not exist", False
             self._at_end = False  # what appears from now on is new from its first line
+            if self._resume is not None and self._left_elsewhere(self._resume):
+                self._resume_in(None, self._resume, now)
+                self._resume = None
             return None
         try:
             generation = Generation(fd)
@@ -227,8 +231,21 @@ class Follower:
         self._resume, self._at_end, self.note, self._missing_since, self._refused = None, False, "", None, False
         return generation
 
-    def _resume_in(self, fresh: Generation, cursor: str, now: float) -> int:
-        """Where to go on in the file that the path is now. Generations that were renamed or copied away meanwhile are finished first."""
+    def _left_elsewhere(self, cursor: str) -> bool:
+        """Whether there is anything to read for a cursor though the path is gone; if not, the whole file system may be away for a while."""
+        try:
+            places = places_in(cursor)
+        except ValueError:
+            return False
+        found = [moved_away(self.path, place) for place in places]
+        for fd in found:
+            if fd is not None:
+                os.close(fd)
+        since = max((place.written for place in places), default=float("inf"))
+        return any(fd is not None for fd in found) or any(left.written >= since for left in generations(self.path))
+
+    def _resume_in(self, fresh: Generation | None, cursor: str, now: float) -> int:
+        """Where to go on in the file that the path is now, if there is one. Generations that were renamed or copied away are finished first."""
         try:
             places = places_in(cursor)
         except ValueError:
@@ -237,18 +254,19 @@ class Follower:
         at = 0
         known = {place.inode for place in places}
         for place in places:
-            if place.inode == fresh.identity[1] and place.is_in(fresh.fd):
+            here = fresh is not None and place.is_in(fresh.fd)
+            if here and fresh is not None and place.inode == fresh.identity[1]:
                 return place.offset  # the last one: what is at the path has not been rotated since
             moved = moved_away(self.path, place)
             if moved is not None:
                 inode = os.fstat(moved).st_ino
-                if inode == place.inode or not (inode in known or place.is_in(fresh.fd)):
+                if inode == place.inode or not (inode in known or here):
                     self._drain(moved, place.offset, now)
                     continue
                 os.close(moved)
                 if inode in known:
                     continue  # a copy that was read further than this: its own place says how far
-            if place.offset and place.is_in(fresh.fd):
+            if place.offset and here:
                 at = place.offset  # saved over, or restored from a copy
             elif place.offset:
                 self._lose("rotated-away", place.written)
@@ -268,9 +286,9 @@ class Follower:
             twin.go_to(offset)
         return twin
 
-    def _drain_between(self, since: float, now: float, fresh: Generation) -> list[Generation]:
+    def _drain_between(self, since: float, now: float, fresh: Generation | None) -> list[Generation]:
         """Generations that came after the one that was last written at `since`, and went before `fresh`, were never looked at."""
-        known = {fresh.identity, *self._done, *self.identities}
+        known = {*([fresh.identity] if fresh else []), *self._done, *self.identities}
         found = []
         for left in generations(self.path):
             if left.identity in known or left.written < since or not left.size:
