@@ -271,7 +271,7 @@ class World:
         fresh.write_bytes(self.path.read_bytes())
         self.again.update(fresh.read_text().splitlines())
         fresh.replace(self.path)
-        self.at_path.inode = self.path.stat().st_ino
+        self.at_path.inode, self.at_path.opened_by = self.path.stat().st_ino, -1
 
     def compress(self) -> None:
         old = Path(f"{self.path}.1")

@@ -14,7 +14,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
-__all__ = ["BLOCK", "MAX_LINE", "Generation", "Place", "after_last_newline", "places_in", "stored"]
+__all__ = ["BLOCK", "MAX_LINE", "Generation", "Lost", "Place", "after_last_newline", "places_in", "stored"]
 
 BLOCK = 128 * 1024
 MAX_LINE = 1024 * 1024
@@ -44,6 +44,14 @@ class Place:
         if os.fstat(fd).st_size < self.offset:
             return False
         return _digest(os.pread(fd, first, 0)) == self.head and _digest(os.pread(fd, last, self.offset - last)) == self.tail
+
+
+@dataclass(frozen=True, slots=True)
+class Lost:
+    """Lines that were there and cannot be read any more. `since` is when the last one was written that was read, in seconds since the epoch."""
+
+    reason: str
+    since: float
 
 
 def stored(places: Sequence[Place]) -> str:
