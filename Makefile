@@ -13,7 +13,7 @@ ARGS   ?=
 # Without stored bytecode every start would compile the program anew, and hundreds of starts are measured here.
 unexport PYTHONDONTWRITEBYTECODE
 
-.PHONY: help venv lock run test lint types imports coverage metrics accuracy docs bench check clean
+.PHONY: help venv lock run test lint types imports coverage metrics accuracy docs bench follow soak check clean
 
 help: ## this list
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-10s %s\n", $$1, $$2 }' Makefile
@@ -61,6 +61,12 @@ docs: $(STAMP) ## renew what README.md and docs/ show of output and catalogue
 
 bench: $(STAMP) ## speed as ratios to mtail, lnav and a C program, in one run
 	$(BIN)/python bench/run.py $(ARGS)
+
+follow: $(STAMP) ## the daemon following files, beside mtail: latency, memory, processor
+	$(BIN)/python bench/follow.py $(ARGS)
+
+soak: $(STAMP) ## half an hour under traffic that never repeats itself: nothing grows
+	$(BIN)/python bench/soak.py $(ARGS)
 
 check: lint types imports coverage ## everything that needs neither recorded truth nor real components
 

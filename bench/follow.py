@@ -4,9 +4,9 @@
     follow.py [--writes N] [--idle SECONDS] [--load SECONDS] [--json]
 
 Latency is from the write of a line to its first sight in `/metrics`, which is asked again and again: the time of an answer is part of it. To see
-what `connwatch tail` tells, a connector's request is written; the engine holds events back for `lateness_seconds` before it tells them, so
-that is the least that can be seen there. Processor time is that of all threads, memory what the kernel counts as resident (RSS) and as the
-process's own share (PSS). With the defaults some three minutes; nothing here passes or fails.
+what `connwatch tail` tells, a lone request of a connector is written: it is told once its neighbours have been waited for, five seconds of quiet
+and `lateness_seconds` (2) behind the line's own stamp, which is a whole second. Processor time is that of all threads, memory what the
+kernel counts as resident (RSS) and as the process's own share (PSS). With the defaults some three minutes; nothing here passes or fails.
 """
 
 from __future__ import annotations

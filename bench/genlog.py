@@ -120,9 +120,7 @@ def rows(count: int, share: float, running: int, seed: int) -> Iterator[Row]:
 def lines(count: int, share: float, running: int, rate: float, seed: int) -> Iterator[str]:
     for number, row in enumerate(rows(count, share, running, seed)):
         stamp = time.strftime("%d/%b/%Y:%H:%M:%S +0000", time.gmtime(START + number / rate))
-        yield (
-            f'{row.host} {row.address} - - [{stamp}] "{row.request}" {row.status} {row.size} "{row.referer}" "{row.agent}" "{row.upstream}"\n'
-        )
+        yield (f'{row.host} {row.address} - - [{stamp}] "{row.request}" {row.status} {row.size} "{row.referer}" "{row.agent}" "{row.upstream}"\n')
 
 
 def main() -> None:

@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
 """What starting costs, as ratios to a bare interpreter: `connwatch --help`, and `replay` of a small file.
 
-    startup.py [--rounds N] [--json]
+startup.py [--rounds N] [--json]
 """
 
 from __future__ import annotations

@@ -44,7 +44,7 @@ class Reload:
 
 
 class Figures(Collector):
-    """Registered with the registry of `metrics`."""
+    """Added to `metrics`."""
 
     def __init__(
         self,
@@ -57,7 +57,7 @@ class Figures(Collector):
     ) -> None:
         self._metrics, self._open, self._sources, self._lost = metrics, open_attempts, sources, changes_lost
         self._reload = reload
-        metrics.registry.register(self)
+        metrics.add(self)
 
     def collect(self) -> Iterator[Metric]:
         """See prometheus_client's Collector."""

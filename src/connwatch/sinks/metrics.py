@@ -12,6 +12,7 @@ from collections.abc import Mapping, Sequence
 
 from prometheus_client import CollectorRegistry, Counter, Histogram, disable_created_metrics
 from prometheus_client.exposition import choose_encoder
+from prometheus_client.registry import Collector
 
 from connwatch.model.attempt import GOOD, Attempt, Outcome
 from connwatch.model.change import Change, Closed, Evicted, Withdrawn
@@ -23,16 +24,18 @@ SECONDS = (0.1, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0, 60.0, 120.0, 300.0, 600.0)
 """Buckets for waiting: programs answer within seconds, people at a consent page within minutes."""
 
 SETTLED = 180.0
+_END = b"# EOF\n"  # of the OpenMetrics text
 
 _STOPPED = frozenset({Outcome.FAILED, Outcome.STALLED, Outcome.ABANDONED})
 
 
 class Metrics:
-    """A sink. `registry` may be given further collectors."""
+    """A sink. `registry` holds everything that is shown; what others look up at each scrape is added to it by `add`."""
 
     def __init__(self, labels: Labels) -> None:
         disable_created_metrics()  # type: ignore[no-untyped-call]
-        self.registry = CollectorRegistry()
+        self.registry, self._looked_up = CollectorRegistry(), CollectorRegistry()
+        self._written: dict[str, bytes] = {}  # what is counted, as it was written last, by content type
         self.labels = labels
         self.last_success: dict[tuple[str, str], float] = {}
         self._counted: dict[str, tuple[str, str]] = {}  # open attempts that were counted as started, and with which labels
@@ -65,6 +68,18 @@ class Metrics:
             ["client", "step", "cause"],
             registry=one,
         )
+        self._counters = CollectorRegistry()
+        for counter in (
+            self._started,
+            self._finished,
+            self._withdrawn,
+            self._evicted,
+            self._duration,
+            self._reached,
+            self._step_duration,
+            self._stalls,
+        ):
+            self._counters.register(counter)
         self._start_at_zero()
 
     def _start_at_zero(self) -> None:
@@ -90,6 +105,7 @@ class Metrics:
 
     def receive(self, changes: Sequence[Change]) -> None:
         """See Sink."""
+        self._written.clear()
         for change in changes:
             attempt = change.attempt
             if isinstance(change, Withdrawn):
@@ -149,4 +165,12 @@ class Metrics:
     def text(self, accept: str = "") -> tuple[bytes, str]:
         """The exposition and its content type, as the scraper's Accept header asks: OpenMetrics with exemplars, or the classic text."""
         encode, content_type = choose_encoder(accept)
-        return encode(self.registry), content_type
+        counted = self._written.get(content_type)
+        if counted is None:  # some thousand series, written anew only when one has changed
+            counted = self._written[content_type] = encode(self._counters).removesuffix(_END)
+        return counted + encode(self._looked_up), content_type
+
+    def add(self, collector: Collector) -> None:
+        """Show what this looks up at every scrape."""
+        self.registry.register(collector)
+        self._looked_up.register(collector)

@@ -17,7 +17,7 @@ from typing import ClassVar, Literal
 from connwatch.model.errors import SourceError
 from connwatch.sources.alarm import Alarm, best_alarm
 from connwatch.sources.follower import Follower, Piece
-from connwatch.sources.siblings import COMPRESSED, is_generation
+from connwatch.sources.siblings import COMPRESSED, generations, is_generation
 from connwatch.sources.source import EVERY_STREAM, Batch, Gap, SourceStatus, State
 
 __all__ = ["FileSource"]
@@ -149,6 +149,10 @@ class FileSource:
         for log in (*paths, *(self._base + stream.partition("/")[2] for stream in (*followers, *cursors))):
             self._logs[log] = self._logs.pop(log, None)  # those that are there go to the end, the first ones are forgotten
         self._logs = dict.fromkeys(list(self._logs)[-MAX_LOGS:])
+        for stream in [one for one in cursors if one not in followers]:
+            path = self._base + stream.partition("/")[2]
+            if path not in paths and generations(path):  # what was rotated away may have lines that nobody read
+                followers[stream] = Follower(path, cursor=cursors.pop(stream))
         self._left_out = ""
         for path in paths:
             stream = f"{self.name}/{path.removeprefix(self._base)}"

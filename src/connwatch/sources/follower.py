@@ -10,8 +10,7 @@ It must not know why it was woken: every `read` looks at the file as it is now. 
 * A new file that begins with all that was read of the old one was saved over it: reading goes on where it stood.
 * Only whole lines leave. A last piece without a newline waits; when its file is finished or truncated it leaves as a line of its
   own, because gluing it to the next generation would spoil a good line.
-* A line longer than `MAX_LINE` is cut there and its rest skipped: memory stays bounded and the line still counts as one.
-* Compressed files are never read as a log: what only they still hold is lost, and told.
+* A line longer than `MAX_LINE` is cut there; compressed files are never read as a log: what only they still hold is lost, and told.
 """
 
 from __future__ import annotations
@@ -23,13 +22,14 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from connwatch.model.errors import SourceError
-from connwatch.sources.generation import BLOCK, MAX_LINE, Generation, after_last_newline, places_in, stored
-from connwatch.sources.siblings import COMPRESSED, generations, moved_away, open_regular
+from connwatch.sources.generation import BLOCK, MAX_LINE, Generation, Lost, after_last_newline, places_in, stored
+from connwatch.sources.siblings import COMPRESSED, generations, left_since, moved_away, open_regular
 
 __all__ = ["BLOCK", "MAX_LINE", "Follower", "Lost", "Piece"]
 
 DRAIN_SECONDS = 10.0
 MAX_DRAINING = 8
+MAX_DONE = 256
 MISSING_SECONDS = 60.0
 
 
@@ -40,14 +40,6 @@ class Piece:
     data: bytes
     cursor: str
     more: bool
-
-
-@dataclass(frozen=True, slots=True)
-class Lost:
-    """Lines that were there and cannot be read any more. `since` is when the last one was written that was read, in seconds since the epoch."""
-
-    reason: str
-    since: float
 
 
 class Follower:
@@ -65,8 +57,9 @@ class Follower:
         self._at_end = at_end and cursor is None
         self._end: int | None = None  # how long the file was when it could not be opened yet
         self._missing_since: float | None = None
+        self._since: float | None = None  # when what was read last had been written, while nothing is at the path
         self._refused = False
-        self._done: list[tuple[int, int]] = []  # the last generations that were read to their end
+        self._done: list[tuple[int, int]] = []  # generations that were read to their end, or told to be lost
 
     @property
     def attached(self) -> bool:
@@ -131,13 +124,14 @@ class Follower:
         if self._current is None:
             self._current = self._open(now)
         for old in list(self._draining):
-            data = old.take()
+            while (data := old.take()) == b"":
+                pass  # the beginning of a long line
             if data:
                 old.drain_until = now + DRAIN_SECONDS
                 return Piece(data, self._standing(), True)
-            if data is None and now >= old.drain_until:
+            if now >= old.drain_until:
                 self._draining.remove(old)
-                self._done = [*self._done, old.identity][-MAX_DRAINING:]
+                self._done = [*self._done, old.identity][-MAX_DONE:]
                 left = old.finish()
                 old.close()
                 if left:
@@ -174,9 +168,11 @@ class Follower:
         except (FileNotFoundError, NotADirectoryError):
             self.note, self._refused = f"{self.path} was moved or deleted; still reading the open file", False
             self._missing_since = now if self._missing_since is None else self._missing_since
+            if self._drain_between(current.written, now, None):
+                return self._read(now)
             if now - self._missing_since < MISSING_SECONDS:
                 return None
-            self._current, current.drain_until = None, now
+            self._current, self._since, current.drain_until = None, current.written, now
             self._draining.append(current)
             return self._read(now)
         self._missing_since = None
@@ -214,6 +210,12 @@ class Follower:
         if fd is None:
             self.note, self._refused = f"{self.path} does not exist", False
             self._at_end = False  # what appears from now on is new from its first line
+            if self._resume is not None and (since := left_since(self.path, self._resume)) is not None:
+                self._since = since
+                self._resume_in(None, self._resume, now)
+                self._resume = None
+            elif self._since is not None:
+                self._drain_between(self._since, now, None)
             return None
         try:
             generation = Generation(fd)
@@ -221,14 +223,17 @@ class Follower:
                 generation.go_to(self._resume_in(generation, self._resume, now))
             elif self._at_end:
                 generation.go_to(after_last_newline(fd, generation.size if self._end is None else min(self._end, generation.size)))
+            elif self._since is not None:
+                self._drain_between(self._since, now, generation)
         except OSError:
             os.close(fd)
             raise
+        self._since = None
         self._resume, self._at_end, self.note, self._missing_since, self._refused = None, False, "", None, False
         return generation
 
-    def _resume_in(self, fresh: Generation, cursor: str, now: float) -> int:
-        """Where to go on in the file that the path is now. Generations that were renamed or copied away meanwhile are finished first."""
+    def _resume_in(self, fresh: Generation | None, cursor: str, now: float) -> int:
+        """Where to go on in the file that the path is now, if there is one. Generations that were renamed or copied away are finished first."""
         try:
             places = places_in(cursor)
         except ValueError:
@@ -237,18 +242,21 @@ class Follower:
         at = 0
         known = {place.inode for place in places}
         for place in places:
-            if place.inode == fresh.identity[1] and place.is_in(fresh.fd):
+            here = fresh is not None and place.is_in(fresh.fd)
+            if here and fresh is not None and place.inode == fresh.identity[1]:
+                if not place.offset:
+                    continue  # it was empty then: what else it has been since cannot be told from it
                 return place.offset  # the last one: what is at the path has not been rotated since
             moved = moved_away(self.path, place)
             if moved is not None:
                 inode = os.fstat(moved).st_ino
-                if inode == place.inode or not (inode in known or place.is_in(fresh.fd)):
+                if inode == place.inode or not (inode in known or here):
                     self._drain(moved, place.offset, now)
                     continue
                 os.close(moved)
                 if inode in known:
                     continue  # a copy that was read further than this: its own place says how far
-            if place.offset and place.is_in(fresh.fd):
+            if place.offset and here:
                 at = place.offset  # saved over, or restored from a copy
             elif place.offset:
                 self._lose("rotated-away", place.written)
@@ -268,9 +276,9 @@ class Follower:
             twin.go_to(offset)
         return twin
 
-    def _drain_between(self, since: float, now: float, fresh: Generation) -> list[Generation]:
+    def _drain_between(self, since: float, now: float, fresh: Generation | None) -> list[Generation]:
         """Generations that came after the one that was last written at `since`, and went before `fresh`, were never looked at."""
-        known = {fresh.identity, *self._done, *self.identities}
+        known = {*([fresh.identity] if fresh else []), *self._done, *self.identities}
         found = []
         for left in generations(self.path):
             if left.identity in known or left.written < since or not left.size:
@@ -283,6 +291,7 @@ class Follower:
             if fd is not None:
                 found.append(self._drain(fd, 0, now))
             elif left.written > since or not compressed:
+                self._done = [*self._done, left.identity][-MAX_DONE:]
                 self._lose("rotated-away", since)
         return found
 

@@ -11,10 +11,10 @@ import hashlib
 import json
 import os
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from typing import Any
 
-__all__ = ["BLOCK", "MAX_LINE", "Generation", "Place", "after_last_newline", "places_in", "stored"]
+__all__ = ["BLOCK", "MAX_LINE", "Generation", "Lost", "Place", "after_last_newline", "places_in", "stored"]
 
 BLOCK = 128 * 1024
 MAX_LINE = 1024 * 1024
@@ -46,9 +46,17 @@ class Place:
         return _digest(os.pread(fd, first, 0)) == self.head and _digest(os.pread(fd, last, self.offset - last)) == self.tail
 
 
+@dataclass(frozen=True, slots=True)
+class Lost:
+    """Lines that were there and cannot be read any more. `since` is when the last one was written that was read, in seconds since the epoch."""
+
+    reason: str
+    since: float
+
+
 def stored(places: Sequence[Place]) -> str:
     """Places as a cursor's text."""
-    return json.dumps({"files": [asdict(one) for one in places]})
+    return json.dumps({"files": [{name: getattr(one, name) for name in Place.__slots__} for one in places]})
 
 
 def places_in(cursor: str) -> list[Place]:

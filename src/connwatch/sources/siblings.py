@@ -13,9 +13,9 @@ from pathlib import Path
 from typing import NamedTuple
 
 from connwatch.model.errors import SourceError
-from connwatch.sources.generation import Place
+from connwatch.sources.generation import Place, places_in
 
-__all__ = ["COMPRESSED", "Left", "generations", "is_generation", "moved_away", "open_regular"]
+__all__ = ["COMPRESSED", "Left", "generations", "is_generation", "left_since", "moved_away", "open_regular"]
 
 COMPRESSED = (".gz", ".bz2", ".xz", ".zst", ".zip", ".lz4")
 #: What logrotate, newsyslog, Docker and their like put behind a name: a number, a date, a date and a time.
@@ -75,6 +75,24 @@ def moved_away(path: str, place: Place) -> int | None:
         if fd is not None:
             os.close(fd)
     return None
+
+
+def left_since(path: str, cursor: str) -> float | None:
+    """When what a cursor speaks of was last written, if any of it or anything newer is there though nothing is at the path.
+
+    None: there is nothing. The whole file system may be away for a while, and its files will be found when it is back.
+    """
+    try:
+        places = places_in(cursor)
+    except ValueError:
+        return None
+    since = max((place.written for place in places), default=None)
+    if since is None or any(left.written >= since for left in generations(path)):
+        return since
+    found = [fd for fd in (moved_away(path, place) for place in places) if fd is not None]
+    for fd in found:
+        os.close(fd)
+    return since if found else None
 
 
 def _beside(path: str) -> Iterator[tuple[str, Left]]:

@@ -6,6 +6,7 @@ import shutil
 import subprocess
 
 import pytest
+from prometheus_client.exposition import choose_encoder
 from prometheus_client.openmetrics.parser import text_string_to_metric_families as parse_openmetrics
 from prometheus_client.parser import text_string_to_metric_families as parse_classic
 
@@ -177,3 +178,14 @@ def test_inside_a_session_everything_is_the_step_session() -> None:
 def test_promtool_finds_nothing() -> None:
     done = subprocess.run(["promtool", "check", "metrics"], input=made().text()[0], capture_output=True, timeout=30, check=False)
     assert (done.returncode, done.stderr.decode()) == (0, "")
+
+
+@pytest.mark.parametrize("accept", ["", OPENMETRICS])
+def test_what_is_written_once_and_kept_is_all_there_and_written_anew_after_a_change(accept: str) -> None:
+    metrics, attempt = made(), the_silence()
+    encode, _ = choose_encoder(accept)
+    for _ in range(2):
+        assert metrics.text(accept)[0] == encode(metrics.registry)
+    metrics.receive([Closed(T, attempt)])
+    for _ in range(2):
+        assert metrics.text(accept)[0] == encode(metrics.registry)
