@@ -24,6 +24,7 @@ from typing import TYPE_CHECKING
 from connwatch.daemon.hearing import Ear
 from connwatch.daemon.restart import Rebuilt, rebuild
 from connwatch.model.change import Change
+from connwatch.model.taken import Taken
 from connwatch.sources.intake import Intake
 from connwatch.sources.source import EVERY_STREAM, Arrival, Batch, Source
 from connwatch.sources.supervise import supervise
@@ -56,7 +57,8 @@ class _Exchange:
 class Recorder:
     """`now` gives the time in seconds since the epoch and runs `pace` times as fast as the wall's (1 except in demonstrations).
 
-    Without a `journal` nothing is kept, and nothing is taken up again. `on_rebuilt` is told what was under way when the engine began.
+    Without a `journal` nothing is kept, and nothing is taken up again. `on_rebuilt` is told what was under way when the engine began,
+    `on_taken` what goes into the journal, before it is judged.
     """
 
     def __init__(
@@ -73,12 +75,14 @@ class Recorder:
         heartbeat: float = HEARTBEAT,
         on_turn: Callable[[], None] = lambda: None,
         on_rebuilt: Callable[[Rebuilt], None] = lambda _: None,
+        on_taken: Callable[[Sequence[Taken]], None] = lambda _: None,
     ) -> None:
         self.engine, self.sources = engine, list(sources)
         self.turned_at = time.monotonic()
         self.begun = False
         self._sinks, self._journal, self._lateness, self._now, self._pace = list(sinks), journal, lateness, now, pace
         self._until_end, self._heartbeat, self._on_turn, self._on_rebuilt = until_end, heartbeat, on_turn, on_rebuilt
+        self._on_taken = on_taken
         self._streams: dict[str, str] = {}  # engine's name -> source's name
         self._cursors: dict[str, dict[str, str]] = {}  # of each source
         self._begin_with(sources)
@@ -251,7 +255,9 @@ class Recorder:
         """What of this batch goes into the journal."""
         if self._journal is None:
             return
-        turn.take(self.engine.taken(), self._now())
+        taken = self.engine.taken()
+        turn.take(taken, self._now())
+        self._on_taken(taken)
         if batch.stream != EVERY_STREAM and (batch.data or batch.cursor is not None):
             turn.standings[batch.stream] = Standing(source.name, batch.cursor, self.engine.place(batch.stream))
 
