@@ -77,6 +77,7 @@ class Service:
 
     def __post_init__(self) -> None:
         self.board, self.bus = Board(), Bus(life=self.journal.life, end=self.journal.first)
+        self.bus.remember(Library(self.journal.address).past(REMEMBERED))  # before any reader comes
         self.metrics = Metrics(Labels(self.hosts, self.causes, sources=len(self.sources)))
         requests = Requests(self.metrics.labels)
         watchdog = self.manager.watchdog_seconds
@@ -119,12 +120,9 @@ class Service:
             await self.journal.close()
 
     def _take_up(self, rebuilt: Rebuilt) -> None:
-        """Let the sinks know what was under way, and what had been told."""
-        library = Library(self.journal.address)
+        """Let the sinks know what was under way, and what had been good."""
         self.board.begin(rebuilt.open)
-        if self.bus.end == self.bus.first:
-            self.bus.remember(library.past(REMEMBERED))
-        self.metrics.remember(library.successes())
+        self.metrics.remember(Library(self.journal.address).successes())
         if rebuilt.standings:
             log.info("going on from the state: %d streams, %d attempts under way", len(rebuilt.standings), len(rebuilt.open))
 
