@@ -9,9 +9,11 @@ import sqlite3
 import subprocess
 import sys
 import time
+import urllib.request
 from collections.abc import Callable, Iterator
 from contextlib import closing
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -49,13 +51,14 @@ class Site:
 
     def launch(self, *args: str, out: Path) -> subprocess.Popen[bytes]:
         with out.open("ab") as file, (self.folder / "said").open("ab") as said:
-            process = subprocess.Popen([*CONNWATCH, *args, "--config", str(self.config)], stdin=subprocess.DEVNULL, stdout=file, stderr=said, env=QUIET)
+            command = [*CONNWATCH, *args, "--config", str(self.config)]
+            process = subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=file, stderr=said, env=QUIET)
         self.processes.append(process)
         return process
 
     def start(self) -> None:
         self.daemon = self.launch("run", out=self.folder / "daemon.out")
-        wait(lambda: self.ask("sources", "--json", "--listen", f"127.0.0.1:{self.port}").returncode in (0, 1))
+        wait(lambda: "sources" in self.get("/api/sources"))
 
     def stop(self, number: signal.Signals = signal.SIGTERM) -> None:
         assert self.daemon is not None
@@ -71,8 +74,22 @@ class Site:
         command = [*CONNWATCH, *args, "--config", str(self.config)]
         return subprocess.run(command, capture_output=True, text=True, timeout=60, env=QUIET, check=False)
 
+    def get(self, path: str) -> Any:
+        """An answer of the daemon, {} while there is none."""
+        try:
+            with urllib.request.urlopen(f"http://127.0.0.1:{self.port}{path}", timeout=10) as answer:
+                return json.loads(answer.read())
+        except OSError:
+            return {}
+
     def listed(self, *args: str) -> list[str]:
         return [json.loads(line)["id"] for line in self.ask("attempts", "--json", *args).stdout.splitlines()]
+
+    def all_read(self) -> bool:
+        return sum(one["lines"] for one in self.get("/api/sources").get("sources", [])) == len(self.entries)
+
+    def sources(self) -> list[dict[str, Any]]:
+        return [json.loads(line) for line in self.ask("sources", "--json").stdout.splitlines()]
 
     def told(self) -> list[tuple[str, str]]:
         """Every change that the journal holds, in order: kind and attempt."""
@@ -94,9 +111,11 @@ def test_what_was_recorded_can_be_asked_for_while_the_daemon_runs_and_after_it_s
     nothing = site.ask("attempts")
     assert nothing.returncode == 3
     assert "nothing was recorded there yet" in nothing.stderr
+    site.write(site.entries)  # before the start: of a backlog the order of reading is that of time
     site.start()
-    site.write(site.entries)
-    wait(lambda: len(site.listed("--outcome", "connected", "--client", "claude")) >= 2 and site.listed("--outcome", "stalled"))
+    wait(site.all_read)
+    wait(lambda: len(site.get("/api/attempts?outcome=connected&client=claude")["attempts"]) >= 2)
+    wait(lambda: len(site.get("/api/attempts?outcome=stalled")["attempts"]) == 1)
 
     listed = site.ask("attempts")
     assert listed.returncode == 0
@@ -116,9 +135,7 @@ def test_what_was_recorded_can_be_asked_for_while_the_daemon_runs_and_after_it_s
     assert f"# Connection attempt {stalled}" in document.stdout
     assert "- nginx-proxy: lines " in document.stdout
 
-    sources = [json.loads(line) for line in site.ask("sources", "--json").stdout.splitlines()]
-    assert [(one["name"], one["state"]) for one in sources] == [("nginx-proxy", "live"), ("coda-mcp", "live")]
-    assert sum(one["lines"] for one in sources) == len(site.entries)
+    assert [(one["name"], one["state"]) for one in site.sources()] == [("nginx-proxy", "live"), ("coda-mcp", "live")]
     past = site.ask("tail", "--no-follow", "--since", "2h", "--outcome", "stalled", "--stage", "token", "--json")
     assert {json.loads(line)["attempt"]["id"] for line in past.stdout.splitlines()} == {stalled}
 
@@ -131,8 +148,7 @@ def test_what_was_recorded_can_be_asked_for_while_the_daemon_runs_and_after_it_s
     assert gone.returncode == 0
     assert "unknown" in gone.stdout
     assert site.ask("sources", "--listen", f"127.0.0.1:{site.port}").returncode == 3
-    for command in ("attempts", "show", "sources", "report"):
-        assert "Traceback" not in site.ask(command).stderr
+    assert "Traceback" not in (site.folder / "said").read_text()
 
 
 def test_tail_goes_on_over_restarts_without_losing_or_repeating(site: Site) -> None:
@@ -166,7 +182,7 @@ def test_tail_goes_on_over_restarts_without_losing_or_repeating(site: Site) -> N
     write(len(rest))
     site.start()
     wait(lambda: back() == 2)
-    wait(lambda: "connected" in site.ask("attempts", "--since", "2h").stdout)
+    wait(site.all_read)
 
     def all_told() -> bool:
         """What was withdrawn is gone from the state, and after a restart cannot be told of any more."""

@@ -167,10 +167,13 @@ def test_a_stream_can_be_narrowed_down_like_a_list(tmp_path: Path) -> None:
 
 
 def test_a_state_that_cannot_be_read_is_503_and_the_daemon_goes_on(tmp_path: Path) -> None:
-    async def tell(service: Service, port: int) -> None:
-        await publish(service, Closed(T, the_silence()))
+    def take_away() -> None:
         for path in tmp_path.glob("state.db*"):
             path.unlink()
+
+    async def tell(service: Service, port: int) -> None:
+        await publish(service, Closed(T, the_silence()))
+        take_away()
         for path in ("/api/attempts", "/api/attempts/7f", "/api/marks"):
             status, _, body = await get(port, path)
             assert (status, "the state cannot be read" in json.loads(body)["error"]) == (503, True), path
