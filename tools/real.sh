@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
-# Gets the real components that some tests need: nginx, promtool. With root and apt it installs what is missing;
-# without, it says which tests will be skipped, and what to install. Never fails: a missing component is a skip with a reason.
+# Gets the real components that some tests need: nginx, promtool, dockerd, haproxy, sshd, a journal, the MCP SDK. With root and apt
+# it installs what is missing; without, it says which tests will be skipped, and what to install. Never fails: a missing component is a skip with a reason.
 set -uo pipefail
 cd "$(dirname "$0")/.."
 cache=.cache/real # promtool is taken out of its package: installing that would start a Prometheus server
@@ -10,37 +10,58 @@ say() { printf 'real components: %s\n' "$*"; }
 have() {
     case $1 in
         promtool) command -v promtool > /dev/null || [ -x "$cache/usr/bin/promtool" ] ;;
-        nginx) command -v nginx > /dev/null || [ -x /usr/sbin/nginx ] ;;
+        mcp) [ -x .cache/mcp/bin/python ] && .cache/mcp/bin/python -c 'import mcp' 2> /dev/null ;;
+        nginx | haproxy) command -v "$1" > /dev/null || [ -x "/usr/sbin/$1" ] ;;
+        dockerd) { command -v dockerd > /dev/null || [ -x /usr/sbin/dockerd ]; } && command -v docker > /dev/null && command -v busybox > /dev/null ;;
+        sshd) command -v ssh busybox iptables ip > /dev/null && { command -v sshd > /dev/null || [ -x /usr/sbin/sshd ]; } ;;
+        journal) command -v journalctl > /dev/null && [ -x /lib/systemd/systemd-journal-remote ] ;;
     esac
 }
 
+may_fetch() { [ -z "${CONNWATCH_NO_INSTALL:-}" ]; }
 may_install() { [ "$(id -u)" = 0 ] && command -v apt-get > /dev/null && [ -z "${CONNWATCH_NO_INSTALL:-}" ]; }
 
 refreshed=
 refresh() { [ -n "$refreshed" ] || { apt-get update -qq > /dev/null 2>&1 && refreshed=yes; }; }
 
-get_nginx() {
+install() {
     # A package must not start a server of its own here: 101 is policy-rc.d's word for "not allowed".
     local policy=/usr/sbin/policy-rc.d mine=
     if [ ! -e "$policy" ]; then printf '#!/bin/sh\nexit 101\n' > "$policy" && chmod +x "$policy" && mine=yes; fi
-    DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends nginx-light > /dev/null 2>&1
+    DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends "$@" > /dev/null 2>&1
     [ -z "$mine" ] || rm -f "$policy"
 }
+
+get_nginx() { install nginx-light; }
+get_sshd() { install openssh-server openssh-client iptables iproute2 busybox-static; }
+get_journal() { install systemd-journal-remote; }
+get_dockerd() { install docker.io busybox-static; }
+get_haproxy() { install haproxy; }
+
+# The official SDK plays server and clients; it is no dependency of connwatch, so it has an environment of its own.
+get_mcp() { .venv/bin/python -m venv --clear .cache/mcp && .cache/mcp/bin/pip install -q --disable-pip-version-check 'mcp==2.3.0' > /dev/null 2>&1; }
 
 get_promtool() {
     mkdir -p "$cache" && chmod 755 "$cache"
     (cd "$cache" && apt-get download -qq prometheus > /dev/null 2>&1 && dpkg -x prometheus_*.deb . && rm -f prometheus_*.deb)
 }
 
-for component in nginx promtool; do
+for component in nginx promtool dockerd haproxy sshd journal mcp; do
     have "$component" && continue
-    if may_install; then
+    if [ "$component" = mcp ]; then
+        may_fetch && say "installing $component" && get_mcp
+    elif may_install; then
         say "installing $component"
         refresh && "get_$component"
     fi
     have "$component" && continue
     case $component in
         nginx) say "no nginx: tests that need it are skipped (apt-get install nginx-light)" ;;
+        dockerd) say "no dockerd or busybox: the docker source is not tried on a real engine (apt-get install docker.io busybox-static)" ;;
+        haproxy) say "no haproxy: the docker source is not tried behind a socket proxy (apt-get install haproxy)" ;;
+        mcp) say "no MCP SDK: the whole path is not tried with real clients (pip install mcp, into .cache/mcp)" ;;
+        sshd) say "no sshd, or not all that its tests need: some are skipped (apt-get install openssh-server iptables iproute2 busybox-static)" ;;
+        journal) say "no journal: tests of the journald source are skipped (apt-get install systemd-journal-remote)" ;;
         promtool) say "no promtool: /metrics is checked by the Python parser alone (apt-get install prometheus)" ;;
     esac
 done

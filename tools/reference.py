@@ -35,6 +35,15 @@ def formats(entries: Mapping[str, Entry]) -> Iterable[str]:
     yield "| format | what | written by | remark |\n| --- | --- | --- | --- |"
     for name, entry in sorted(entries.items()):
         yield f"| `{name}` | {entry.get('title', '')} | {entry.get('role', '')} | {sentence(str(entry.get('note', '')))} |"
+    yield ""
+    yield "## What may stand around a line"
+    yield ""
+    yield "Every format is read through what others put around its lines; nothing has to be set for it:"
+    yield ""
+    yield "- the engine's stamp of `docker logs -t`, docker compose's `name  |`, a process manager's `nginx.1     |`, and colours;"
+    yield '- Docker\'s own files, `/var/lib/docker/containers/ID/ID-json.log`: objects of `"log"`, `"stream"` and `"time"`. A line over 16 KiB, which'
+    yield "  Docker splits, is put together again and has the number of its last object. Line numbers are those of the file. One such object"
+    yield "  within the first 64 lines shows that a file is one of these."
 
 
 def diagnoses(entries: Mapping[str, Entry]) -> Iterable[str]:

@@ -10,8 +10,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from copy import deepcopy
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from connwatch.attempts import Ledger
 from connwatch.correlate.join import SLACK, Joiner
@@ -28,6 +27,7 @@ from connwatch.parse.redact import Redactor
 from connwatch.rules.agents import Agents
 from connwatch.rules.candidates import Candidates, covers
 from connwatch.rules.catalogue import Catalogue
+from connwatch.rules.glance import Glance
 from connwatch.rules.stages import Classifier, Options
 
 __all__ = ["Engine", "EngineOptions", "Stats"]
@@ -60,7 +60,8 @@ class _Source:
     reader: BlockReader
     server: str | None
     newest: float | None = None
-    again: dict[int, list[Record]] = field(default_factory=dict)  # what was taken of lines that will be read again, by line
+    again: dict[str, list[int]] = field(default_factory=dict)  # what was taken of lines that will be read again, and where it stood
+    last: int = 0  # the last of those lines; 0 once it is known how lines are numbered now
 
 
 class Engine:
@@ -72,7 +73,8 @@ class Engine:
         self._redactor = Redactor(key)
         endpoints = {path: Stage(stage) for path, stage in self.options.endpoints.items()}
         self._agents = Agents(catalogue)
-        self._classifier = Classifier(catalogue, Options(frozenset(self.options.mcp_paths), endpoints))
+        known = Options(frozenset(self.options.mcp_paths), endpoints)
+        self.glance, self._classifier = Glance(catalogue, known), Classifier(catalogue, known)
         self._candidates = Candidates(catalogue, [*self.options.mcp_paths, *self.options.endpoints])
         self._sources: dict[str, _Source] = {}
         self._order: Reorder[Request | Detail | Trouble] = Reorder()
@@ -123,7 +125,8 @@ class Engine:
         """What stands behind the place of its source will be read again, and must not be taken once more."""
         one, record = self._sources[taken.source], taken.record
         if record.line > one.reader.lines:
-            one.again.setdefault(record.line, []).append(deepcopy(record))
+            one.last = max(one.last, record.end_line)
+            one.again.setdefault(_content(record), []).append(record.line)
 
     def deaf(self, sources: Iterable[str]) -> None:
         """Say which sources cannot be heard now: silence that only they could break is no evidence until they are back."""
@@ -195,7 +198,7 @@ class Engine:
             if isinstance(record, Request) and record.host is None and one.server is not None:
                 record.host = one.server
             if recording:
-                if one.again and _is_taken(one.again, record):
+                if one.again and _is_taken(one, record):
                     continue
                 self._taken.append(Taken(one.name, record, seen_at))
             self._put(one, record, seen_at)
@@ -260,14 +263,30 @@ class Engine:
         return changes
 
 
-def _is_taken(again: dict[int, list[Record]], record: Record) -> bool:
-    """Whether this is one of the records that come again; each is told once."""
-    taken = again.get(record.line, [])
-    if record not in taken:
+def _content(record: Request | Detail | Trouble) -> str:
+    """What a record says, wherever it stands: some of what stood before it may be gone when it is read again."""
+    if isinstance(record, Detail):
+        return repr(replace(record, line=0, end_line=0, of=None))
+    return repr(replace(record, line=0, end_line=0))
+
+
+def _is_taken(one: _Source, record: Request | Detail | Trouble) -> bool:
+    """Whether this is one of the records that come again; each is told once.
+
+    What comes first says how lines are numbered now. Where some are gone (a container was removed) numbers go on behind those that were given.
+    """
+    places = one.again.get(_content(record))
+    if one.last:
+        by = places[0] - record.line if places else max(0, one.last + 1 - record.line)
+        one.last = 0
+        record.line += by
+        record.end_line += by
+        one.reader.lines += by
+    if not places:
         return False
-    taken.remove(record)
-    if not taken:
-        del again[record.line]
+    del places[0]
+    if not places:
+        del one.again[_content(record)]
     return True
 
 

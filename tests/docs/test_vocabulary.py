@@ -49,9 +49,7 @@ SETS = {
     "changes": {kind.__name__ for kind in typing.get_args(change.Change)},
     "families": set(FAMILIES),
     "states of a stream": set(typing.get_args(source.State)),
-    "kinds of source": {
-        typing.get_args(kind.model_fields["kind"].annotation)[0] for kind in typing.get_args(typing.get_args(SourceSettings)[0])
-    },
+    "kinds of source": {typing.get_args(kind.model_fields["kind"].annotation)[0] for kind in typing.get_args(typing.get_args(SourceSettings)[0])},
     "facts": facts_in_the_code(),
 }
 

@@ -7,6 +7,7 @@ import signal
 import subprocess
 import sys
 import time
+import urllib.error
 import urllib.request
 from collections.abc import Iterator
 from pathlib import Path
@@ -46,7 +47,10 @@ class Running:
         return text
 
     def get(self, path: str) -> Any:
-        with urllib.request.urlopen(f"http://127.0.0.1:{self.port}{path}", timeout=10) as answer:
+        try:
+            with urllib.request.urlopen(f"http://127.0.0.1:{self.port}{path}", timeout=10) as answer:
+                body = answer.read().decode()
+        except urllib.error.HTTPError as answer:  # not ready yet says who is not
             body = answer.read().decode()
         return json.loads(body) if path.startswith(("/api", "/readyz")) else body
 

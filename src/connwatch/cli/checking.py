@@ -7,6 +7,7 @@ from typing import Any
 
 from connwatch.model.line import Line
 from connwatch.model.record import Record, Request, Unparsed
+from connwatch.parse.docker_json import unwrapped
 from connwatch.parse.recognise import AutoParser
 from connwatch.parse.redact import Redactor
 from connwatch.parse.registry import Formats, make_parser
@@ -39,7 +40,7 @@ def look_at(source: Finished, formats: Formats) -> Look:
     records: list[Record] = []
     lines = text.split("\n")[:_LINES]
     for number, line in enumerate(lines, 1):
-        records += parser.parse(Line(source.name, number, line.rstrip("\r")))
+        records += parser.parse(Line(source.name, number, unwrapped(line.rstrip("\r"))))
     records += parser.flush()
     unknown = [record for record in records if isinstance(record, Unparsed)]
     requests = [record for record in records if isinstance(record, Request)]

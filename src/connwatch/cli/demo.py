@@ -27,7 +27,16 @@ __all__ = ["demo"]
 LOGS = ("nginx-proxy", "coda-mcp")
 
 
-@click.command(short_help="Play a recorded stream live, with no configuration.")
+_HELP = """Play seventeen minutes of two logs as if they happened now: good attempts, and attempts that stop in four different ways.
+
+\b
+Examples:
+  connwatch demo
+  connwatch demo --speed 60 --serve
+"""
+
+
+@click.command(help=_HELP, short_help="Play a recorded stream live, with no configuration.")
 @click.option("--speed", type=click.FloatRange(0.1, 10_000), default=10.0, show_default=True, help="How many times as fast as it happened.")
 @click.option(
     "--listen", metavar="HOST:PORT", default="127.0.0.1:9817", show_default=True, help="Where the page and the metrics are served meanwhile."
@@ -35,13 +44,7 @@ LOGS = ("nginx-proxy", "coda-mcp")
 @click.option("--serve", is_flag=True, help="Go on serving after the last line.")
 @click.option("--json", "as_json", is_flag=True, help="One JSON object a change.")
 def demo(speed: float, listen: str, serve: bool, as_json: bool) -> int:
-    r"""Play seventeen minutes of two logs as if they happened now: good attempts, and attempts that stop in four different ways.
-
-    \b
-    Examples:
-      connwatch demo
-      connwatch demo --speed 60 --serve
-    """
+    """Plays, and watches what it plays."""
     from connwatch.daemon.played import PlayedClock, recorded
 
     setup = prepare(None, {})

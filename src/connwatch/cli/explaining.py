@@ -11,6 +11,7 @@ from connwatch.cli.setup import Setup
 from connwatch.diagnose.serial import iso
 from connwatch.model.line import Line
 from connwatch.model.record import Chatter, Record, Request, Unparsed
+from connwatch.parse.docker_json import unwrapped
 from connwatch.parse.printable import printable
 from connwatch.parse.recognise import AutoParser
 from connwatch.parse.recognise import explain as ask_all
@@ -75,7 +76,7 @@ class Explainer:
 
     def tell(self, lines: Iterable[str]) -> Iterator[Told]:
         """Each record of `lines`, as soon as it is complete."""
-        for number, text in enumerate(lines, 1):
+        for number, text in enumerate(map(unwrapped, lines), 1):
             self._texts[number] = text
             yield from self._told_all(self._parser.parse(Line("-", number, text)))
         yield from self._told_all(self._parser.flush())

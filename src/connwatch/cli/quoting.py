@@ -6,6 +6,7 @@ from collections.abc import Iterator, Sequence
 
 from connwatch.model.attempt import Attempt
 from connwatch.model.errors import SourceError
+from connwatch.parse.docker_json import unwrapped
 from connwatch.parse.redact import Redactor
 from connwatch.sources.finished import STDIN, Finished
 
@@ -36,7 +37,7 @@ def _lines(name: str, numbers: set[int]) -> Iterator[tuple[int, str]]:
         source.open()
         for number, line in _numbered(source, max(numbers)):
             if number in numbers:
-                yield number, redactor.text(line.decode("utf-8", "replace").rstrip("\r"))[:_LONGEST]
+                yield number, redactor.text(unwrapped(line.decode("utf-8", "replace").rstrip("\r")))[:_LONGEST]
     except SourceError:
         return
     finally:

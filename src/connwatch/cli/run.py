@@ -21,23 +21,26 @@ if TYPE_CHECKING:
 __all__ = ["run"]
 
 
-@click.command(short_help="Follow the configured logs, keep the attempts, serve the page and metrics.")
+_HELP = """Follow the configured logs, keep the attempts, serve the page and the metrics.
+
+Without a configured source there is nothing to follow: see `connwatch demo`. What was learnt is kept in state.path: after a restart it goes
+on where it ended, without losing or repeating anything. SIGHUP reads the configuration again (http.listen, http.token_file, metrics.hosts and
+state need a restart); a wrong one changes nothing and says so. SIGTERM stops within five seconds.
+
+Exit status: 0 stopped; 2 wrong configuration or state; 3 the address or the state is in use by another program.
+
+\b
+Examples:
+  connwatch run --config connwatch.toml
+  docker logs -f nginx-proxy 2>&1 | connwatch run --config piped.toml
+"""
+
+
+@click.command(help=_HELP, short_help="Follow the configured logs, keep the attempts, serve the page and metrics.")
 @config_option
 @click.option("--listen", metavar="HOST:PORT", help="Serve here instead of at http.listen of the configuration.")
 def run(config: Path | None, listen: str | None) -> int:
-    r"""Follow the configured logs, keep the attempts, serve the page and the metrics.
-
-    Without a configured source there is nothing to follow: see `connwatch demo`. What was learnt is kept in state.path: after a restart it goes
-    on where it ended, without losing or repeating anything. SIGHUP reads the configuration again (http.listen, http.token_file, metrics.hosts and
-    state need a restart); a wrong one changes nothing and says so. SIGTERM stops within five seconds.
-
-    Exit status: 0 stopped; 2 wrong configuration or state; 3 the address or the state is in use by another program.
-
-    \b
-    Examples:
-      connwatch run --config connwatch.toml
-      docker logs -f nginx-proxy 2>&1 | connwatch run --config piped.toml
-    """
+    """Builds everything from the configuration and runs it until it is stopped."""
     from connwatch.daemon.service import Service
     from connwatch.settings.token import read_token
     from connwatch.store.journal import Journal

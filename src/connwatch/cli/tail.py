@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import click
 
 from connwatch.cli.console import say, screen
+from connwatch.cli.far import Hearing, far_sources
 from connwatch.cli.filters import MOMENT
 from connwatch.cli.inputs import named_input, opened_inputs, parse_log_formats
 from connwatch.cli.remote import Daemon, daemon_of
@@ -30,7 +31,29 @@ MOST_PAST = 100_000
 A_LOOK_BACK = 500
 
 
-@click.command(short_help="Show attempts and events live.")
+_HELP = """\
+Show attempts and their steps as they happen.
+
+From the running daemon; where none answers, from the configured sources; or from the FILEs that are named. With --ssh from logs on
+another host, as ssh knows it: of containers (nginx-proxy and coda-mcp where none is named), or of files. When the daemon is started again, what is
+shown goes on where it was.
+
+\b
+Examples:
+  connwatch tail --client claude
+  docker logs -f nginx-proxy 2>&1 | connwatch tail --format nginx-proxy -
+  connwatch tail access.log coda-mcp:server.log --json
+  connwatch tail --ssh tools-droplet --client claude
+  connwatch tail --ssh tools-droplet --container proxy --since 1h
+  connwatch tail --ssh ops@192.0.2.7 /var/log/nginx/access.log
+
+\b
+Exit status: 0 ended as it should; 2 wrong usage or configuration;
+3 cannot reach: no daemon, or none of the logs on the other host.
+"""
+
+
+@click.command(short_help="Show attempts and events live.", help=_HELP)
 @click.argument("files", nargs=-1, metavar="[[FORMAT:]FILE|-]...")
 @click.option("--client", "clients", multiple=True, help="Only this client family, or a glob: claude, chatgpt, 'cursor*'. Repeatable.")
 @click.option("--server", "servers", multiple=True, help="Only this server's host, or a glob. Repeatable.")
@@ -40,6 +63,9 @@ A_LOOK_BACK = 500
 @click.option("--no-follow", is_flag=True, help="Show what there is, at most the latest 500 without --since, and end.")
 @click.option("--json", "as_json", is_flag=True, help="One JSON object a line.")
 @click.option("--format", "format_", default="auto", metavar="FORMAT", help="The format of every FILE that has none before it.")
+@click.option("--ssh", "host", metavar="HOST", help="Follow logs on this host: nothing need be installed there. FILEs are files there.")
+@click.option("--container", "containers", metavar="NAME", multiple=True, help="With --ssh: the log of this container there. Repeatable.")
+@click.option("--ssh-config", type=click.Path(path_type=Path, dir_okay=False, exists=True), help="With --ssh: an ssh configuration other than yours.")
 @click.option("--listen", "address", metavar="HOST:PORT", help="Where the daemon answers, if not where the configuration says.")
 @log_format_option
 @config_option
@@ -53,27 +79,29 @@ def tail(
     no_follow: bool,
     as_json: bool,
     format_: str,
+    host: str | None,
+    containers: Sequence[str],
+    ssh_config: Path | None,
     address: str | None,
     log_formats: Sequence[str],
     config: Path | None,
 ) -> int:
-    r"""Show attempts and their steps as they happen.
-
-    From the running daemon; where none answers, from the configured sources; or from the FILEs that are named. When the daemon is started
-    again, what is shown goes on where it was.
-
-    Exit status: 0 the end was reached; 2 wrong usage or configuration; 3 no daemon answers and nothing is configured.
-
-    \b
-    Examples:
-      connwatch tail --client claude
-      docker logs -f nginx-proxy 2>&1 | connwatch tail --format nginx-proxy -
-      connwatch tail access.log coda-mcp:server.log --json
-    """
+    """See _HELP."""
     setup = prepare(config, parse_log_formats(log_formats))
     chosen = Chosen(clients, servers, stages, outcomes, since)
     show = shown_on(screen(), chosen, json=as_json)
     try:
+        if host is not None or containers or ssh_config is not None:
+            if host is None:
+                raise click.UsageError("--container and --ssh-config belong to --ssh HOST")
+            if no_follow:
+                hint = f"fetch the log: ssh {host} docker logs -t nginx-proxy 2>&1 | connwatch replay -"
+                raise click.UsageError(f"--ssh follows; for what there is already, {hint}")
+            formats = setup.catalogue.formats
+            _known_format(format_, formats)
+            far = far_sources(host, containers, files, formats=formats, format_=format_, since=since, ssh_config=ssh_config)
+            _followed(setup, show, far)
+            return 0
         if files:
             _from_files(setup, show, files, format_, since=since, follow=not no_follow)
             return 0
@@ -122,8 +150,7 @@ def _asked(chosen: Chosen) -> list[tuple[str, str]]:
 
 def _from_files(setup: Setup, show: Show, files: Sequence[str], format_: str, *, since: float | None, follow: bool) -> None:
     formats = setup.catalogue.formats
-    if format_ != "auto" and format_ not in formats:
-        raise ConfigError(f"no log format is called {format_!r}", key="--format", hint=f"known: {', '.join(sorted(formats))}")
+    _known_format(format_, formats)
     named = [(name, format_ if found == "auto" else found) for name, found in (named_input(one, formats) for one in files)]
     if not follow:
         _replayed(setup, show, [name if found == "auto" else f"{found}:{name}" for name, found in named])
@@ -138,6 +165,11 @@ def _from_files(setup: Setup, show: Show, files: Sequence[str], format_: str, *,
         else:
             sources.append(FileSource(name, name, format=found, start="end" if since is None else "beginning"))
     _followed(setup, show, sources)
+
+
+def _known_format(format_: str, formats: Collection[str]) -> None:
+    if format_ != "auto" and format_ not in formats:
+        raise ConfigError(f"no log format is called {format_!r}", key="--format", hint=f"known: {', '.join(sorted(formats))}")
 
 
 def _from_sources(setup: Setup, show: Show, *, since: float | None, follow: bool) -> None:
@@ -165,8 +197,26 @@ def _replayed(setup: Setup, show: Show, arguments: Sequence[str]) -> None:
 def _followed(setup: Setup, show: Show, sources: Sequence[Source]) -> None:
     from connwatch.daemon.recorder import Recorder
 
-    recorder = Recorder(setup.engine(live=True), sources, [Shown(show)], lateness=setup.lateness, until_end=True, heartbeat=1.0, on_turn=show.tick)
+    hearing, shown = Hearing(sources), Shown(show)
+    unreachable = False
+
+    def turn() -> None:
+        nonlocal unreachable
+        show.tick()
+        if hearing.look():
+            unreachable = True
+            recorder.stop()
+
+    recorder = Recorder(
+        setup.engine(live=True, recording=True),
+        sources,
+        [shown],
+        lateness=setup.lateness,
+        until_end=True,
+        heartbeat=1.0,
+        on_turn=turn,
+        on_heard=shown.hear,
+    )
     asyncio.run(recorder.run())
-    broken = [f"{source.name}: {source.status.note}" for source in sources if source.status.state == "down"]
-    if broken:
-        raise SourceError("; ".join(broken), transient=False)
+    if broken := hearing.broken():
+        raise SourceError(broken, transient=unreachable or hearing.look())

@@ -14,15 +14,17 @@ from typing import Any, Protocol, TextIO
 from connwatch.cli.console import Screen, print_json
 from connwatch.cli.spans import Line, Span, cells, cut, drawn, write
 from connwatch.cli.telling import Chosen, current_line, final_line, step_line
-from connwatch.diagnose.serial import change_row
+from connwatch.diagnose.serial import change_row, heard_row
 from connwatch.model.attempt import Outcome
 from connwatch.model.change import Change
+from connwatch.model.heard import Heard
 
 __all__ = ["JsonLines", "Live", "Plain", "Show", "Shown", "shown_on"]
 
 Row = Mapping[str, Any]
 FINAL = ("closed", "evicted")
 _REDRAW_SECONDS = 0.1
+_HEARD_SECONDS = 5.0  # by then it is part of an attempt that is shown
 _REMEMBERED = 20_000
 
 
@@ -60,6 +62,11 @@ class Shown:
         for change in changes:
             self._show.take(change_row(change))
 
+    def hear(self, heard: Sequence[Heard]) -> None:
+        """What was only just read."""
+        for one in heard:
+            self._show.take(heard_row(one))
+
 
 class JsonLines:
     """One object a change."""
@@ -83,7 +90,7 @@ class JsonLines:
 class Plain:
     """One line for each step and one for each verdict; nothing is ever drawn over.
 
-    A step is told once, when it comes, though the attempt that it is shown with may later prove to be part of another.
+    A step is told once: the moment that it is heard, still without the attempt, or else when it is known to which one it belongs.
     """
 
     def __init__(self, chosen: Chosen, stream: TextIO | None = None) -> None:
@@ -96,7 +103,7 @@ class Plain:
         attempt = row["attempt"]
         if not self._chosen.attempt(attempt):
             return
-        if row["change"] == "reached":
+        if row["change"] in ("reached", "heard"):
             if self._chosen.step(row["step"]) and self._is_new(row["step"]):
                 self._write(step_line(attempt, row["step"]))
             return
@@ -140,6 +147,8 @@ class Live:
     def __init__(self, chosen: Chosen, screen: Screen, now: Callable[[], float], stream: TextIO | None = None) -> None:
         self._chosen, self._screen, self._now, self._stream = chosen, screen, now, stream or sys.stdout
         self._open: dict[str, Row] = {}
+        self._heard: Row | None = None  # the latest request, until it is shown as part of an attempt
+        self._heard_at = 0.0
         self._drawn = 0
         self._drawn_at = 0.0
 
@@ -147,7 +156,11 @@ class Live:
         """See Show."""
         attempt = row["attempt"]
         wanted = self._chosen.attempt(attempt)
-        if row["change"] == "withdrawn":
+        if row["change"] == "heard":
+            if wanted:
+                self._heard, self._heard_at = row, time.monotonic()
+                self.tick()
+        elif row["change"] == "withdrawn":
             self._open.pop(attempt["id"], None)
             self.tick()
         elif row["change"] in FINAL:
@@ -181,9 +194,11 @@ class Live:
 
     def _draw(self) -> None:
         room = max(shutil.get_terminal_size((100, 24)).lines - 2, 1)
-        latest = list(self._open.values())[-room:]
-        for attempt in latest:
-            self._write(current_line(attempt, self._now()))
+        latest = [current_line(attempt, self._now()) for attempt in list(self._open.values())[-room:]]
+        if self._heard is not None and time.monotonic() - self._heard_at < _HEARD_SECONDS:
+            latest.append([("… ", "faint"), *step_line(self._heard["attempt"], self._heard["step"])])
+        for line in latest:
+            self._write(line)
         self._drawn = len(latest)
         self._drawn_at = time.monotonic()
         self._stream.flush()

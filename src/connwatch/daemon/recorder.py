@@ -17,6 +17,7 @@ import asyncio
 import contextlib
 import sys
 import time
+from collections import Counter
 from collections.abc import AsyncIterator, Callable, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
@@ -24,6 +25,7 @@ from typing import TYPE_CHECKING
 from connwatch.daemon.hearing import Ear
 from connwatch.daemon.restart import Rebuilt, rebuild
 from connwatch.model.change import Change
+from connwatch.model.heard import Heard
 from connwatch.model.taken import Taken
 from connwatch.sources.intake import Intake
 from connwatch.sources.source import EVERY_STREAM, Arrival, Batch, Source
@@ -58,7 +60,7 @@ class Recorder:
     """`now` gives the time in seconds since the epoch and runs `pace` times as fast as the wall's (1 except in demonstrations).
 
     Without a `journal` nothing is kept, and nothing is taken up again. `on_rebuilt` is told what was under way when the engine began,
-    `on_taken` what goes into the journal, before it is judged.
+    `on_heard` of requests the moment that they are read (the engine must be `recording`), `on_taken` of all that was taken from a batch.
     """
 
     def __init__(
@@ -76,13 +78,13 @@ class Recorder:
         on_turn: Callable[[], None] = lambda: None,
         on_rebuilt: Callable[[Rebuilt], None] = lambda _: None,
         on_taken: Callable[[Sequence[Taken]], None] = lambda _: None,
+        on_heard: Callable[[Sequence[Heard]], None] | None = None,
     ) -> None:
         self.engine, self.sources = engine, list(sources)
-        self.turned_at = time.monotonic()
-        self.begun = False
+        self.turned_at, self.begun = time.monotonic(), False
         self._sinks, self._journal, self._lateness, self._now, self._pace = list(sinks), journal, lateness, now, pace
         self._until_end, self._heartbeat, self._on_turn, self._on_rebuilt = until_end, heartbeat, on_turn, on_rebuilt
-        self._on_taken = on_taken
+        self._on_heard, self._on_taken = on_heard, on_taken
         self._streams: dict[str, str] = {}  # engine's name -> source's name
         self._cursors: dict[str, dict[str, str]] = {}  # of each source
         self._begin_with(sources)
@@ -98,6 +100,7 @@ class Recorder:
         self.ear = Ear(sources)
         self._streams.clear()
         self._cursors = {source.name: {} for source in sources}
+        self._reopened = Counter({source.name: source.status.reopened.total() for source in sources})
 
     def stop(self) -> None:
         """Ask `run` to drain and return. May be called from a signal handler of the loop."""
@@ -253,11 +256,17 @@ class Recorder:
 
     def _note(self, source: Source, batch: Batch, turn: Turn) -> None:
         """What of this batch goes into the journal."""
+        taken = self.engine.taken()
+        if self._on_heard is not None and taken and (heard := self.engine.glance.at(taken)):
+            self._on_heard(heard)
         if self._journal is None:
             return
-        taken = self.engine.taken()
         turn.take(taken, self._now())
         self._on_taken(taken)
+        reopened = source.status.reopened.total()
+        if batch.marks or reopened != self._reopened[source.name]:
+            self._reopened[source.name] = reopened
+            turn.turned.update(name for name, owner in self._streams.items() if owner == source.name)
         if batch.stream != EVERY_STREAM and (batch.data or batch.cursor is not None):
             turn.standings[batch.stream] = Standing(source.name, batch.cursor, self.engine.place(batch.stream))
 

@@ -88,6 +88,7 @@ class Service:
             journal=self.journal,
             on_rebuilt=self._take_up,
             on_taken=requests.take,
+            on_heard=self.bus.hear,
             lateness=self.lateness,
             now=self.now,
             pace=self.pace,

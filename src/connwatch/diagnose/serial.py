@@ -14,9 +14,10 @@ from typing import Any
 from connwatch.model.attempt import Attempt, StageState, Step
 from connwatch.model.change import Change, Reached
 from connwatch.model.diagnosis import Diagnosis
+from connwatch.model.heard import Heard
 from connwatch.model.mark import Gap, Mark
 
-__all__ = ["CHANGE_SCHEMA", "SCHEMA", "attempt_detail", "attempt_row", "change_row", "iso", "mark_rows"]
+__all__ = ["CHANGE_SCHEMA", "SCHEMA", "attempt_detail", "attempt_row", "change_row", "heard_row", "iso", "mark_rows"]
 
 SCHEMA = "connwatch.attempt/1"
 CHANGE_SCHEMA = "connwatch.change/1"
@@ -83,6 +84,33 @@ def mark_rows(marks: Iterable[Mark], gaps: Iterable[tuple[str, Gap]]) -> list[di
     rows = [{"at": iso(one.at), "until": None, "source": one.source, "what": one.what, "detail": one.detail} for one in marks]
     rows += [{"at": iso(gap.start), "until": iso(gap.end), "source": source, "what": "gap", "detail": gap.reason} for source, gap in gaps]
     return sorted(rows, key=lambda row: str(row["at"]))
+
+
+def heard_row(heard: Heard) -> dict[str, Any]:
+    """A request that was only just read, in the shape of a change "heard": its attempt has no id yet, and nothing but client and server."""
+    at = iso(heard.at)
+    place = {"source": heard.source, "line": heard.line, "end_line": heard.line}
+    step = {
+        "stage": heard.stage.value,
+        "started_at": at,
+        "at": at,
+        "method": heard.method,
+        "path": heard.path,
+        "status": heard.status,
+        "link": "exact",
+        "evidence": [place],
+    }
+    attempt = {
+        "id": "",
+        "client": heard.client,
+        "server": heard.server,
+        "outcome": "waiting",
+        "stuck_at": None,
+        "started_at": at,
+        "ended_at": at,
+        "events": [{**place, "stage": heard.stage.value, "status": heard.status}],
+    }
+    return {"schema": CHANGE_SCHEMA, "change": "heard", "at": at, "attempt": attempt, "step": step}
 
 
 def _stage(state: StageState) -> dict[str, Any]:

@@ -16,6 +16,7 @@ from collections.abc import Callable, Generator, Iterable, Iterator, Sequence
 from connwatch.model.line import Line
 from connwatch.model.record import Chatter, Record, Request, Unparsed
 from connwatch.model.taken import Place
+from connwatch.parse.docker_json import Unwrapper
 from connwatch.parse.parser import Parser, Skim
 from connwatch.parse.recognise import AutoParser
 from connwatch.parse.redact import Redactor
@@ -63,6 +64,7 @@ class BlockReader:
         self._learnt: set[str] = set()
         self._learnt_patterns: dict[bytes, re.Pattern[bytes]] = {}  # by what stands before a request
         self._usual = 0  # which of the shapes the last block had: the next one will be alike
+        self._unwrapper = Unwrapper()
         self._rest = b""
         self._skipping = False
         self._seen_at: float | None = None
@@ -90,6 +92,15 @@ class BlockReader:
         Must be exhausted before the next call.
         """
         self._seen_at = seen_at
+        if self._unwrapper.plain:
+            yield from self._read(block)
+            return
+        for passed, lines in self._unwrapper.feed(block):
+            self.lines += passed
+            yield from self._read(lines)
+
+    def _read(self, block: bytes) -> Iterator[Record]:
+        """The records of bytes that nothing is wrapped around."""
         data = self._rest + block if self._rest else block
         self._rest = b""
         at, end = 0, len(data)
@@ -116,6 +127,9 @@ class BlockReader:
 
     def finish(self) -> Iterator[Record]:
         """What a missing last newline held back, and what the parser has open. The reader can go on afterwards (the next line is a new one)."""
+        for passed, lines in self._unwrapper.finish():
+            self.lines += passed
+            yield from self._read(lines)
         rest, self._rest = self._rest, b""
         if self._skipping:
             self._skipping = False

@@ -19,9 +19,9 @@ _GUARDED = (
     "sid|jsessionid|phpsessid|api_key|api-key|apikey|x-api-key|auth|ticket|otp|signature|sig|txn|txid|transaction|transaction_id|request_uri|jwt|"
     "device_code|user_code|csrf|csrf_token|xsrf"
 )
-#: Where a name or a value may begin: behind anything but a letter or digit, and behind an escaped character (`\x22`, `%3D`).
-_EDGE = r"(?:(?<![A-Za-z0-9])|(?<=\\x[0-9A-Fa-f]{2})|(?<=%[0-9A-Fa-f]{2}))"
-_QUOTE = r"(?:\\x2[27]|\\?[\"'`])"
+#: Where a name or a value may begin: behind anything but a letter or digit, and behind an escaped character (`\x22`, `\u0026`, `%3D`).
+_EDGE = r"(?:(?<![A-Za-z0-9])|(?<=\\x[0-9A-Fa-f]{2})|(?<=\\u[0-9A-Fa-f]{4})|(?<=%[0-9A-Fa-f]{2}))"
+_QUOTE = r"(?:\\x2[27]|\\u002[27]|\\?[\"'`])"
 _HEADER = re.compile(
     rf"{_EDGE}(?P<name>(?:proxy-)?authorization|set-cookie2?|cookie)(?P<gap>{_QUOTE}?\s*[:=]\s*)"
     rf"(?P<open>{_QUOTE})?(?P<scheme>(?:bearer|basic|dpop|digest)\s+)?(?P<value>(?(open)[^\"'\\]+|[^\s\"'\\,][^\r\n\"'\\]*))",

@@ -1,5 +1,7 @@
 """Numbered changes for any number of readers, of whom none can slow the engine or grow the memory.
 
+Beside them goes what was only just heard: it has no number, and who comes too late for it misses nothing that lasts.
+
 The bus keeps the last changes in one ring. A reader is a position in it: when it falls behind by more than the ring holds it loses the
 oldest and is told how many. Positions are written "life-number", so that one from before a restart is recognised and not misread.
 """
@@ -13,6 +15,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from connwatch.model.change import Change
+from connwatch.model.heard import Heard
 
 __all__ = ["Bus", "Numbered", "Reader"]
 
@@ -36,6 +39,8 @@ class Bus:
         self.closed = False
         self.news = asyncio.Event()  # rings once; then another takes its place
         self._ring: deque[Change | None] = deque(maxlen=keep)  # None: one that cannot be told any more
+        self.heard_end = 0
+        self._heard: deque[Heard] = deque(maxlen=256)
 
     def receive(self, changes: Sequence[Change]) -> None:
         """See Sink."""
@@ -48,6 +53,17 @@ class Bus:
         """Changes from before this bus began, by their numbers; to be called before any reader comes."""
         first = min(past, default=self.end)
         self._ring = deque([past.get(number) for number in range(first, self.end)], maxlen=self._ring.maxlen)
+
+    def hear(self, heard: Sequence[Heard]) -> None:
+        """Requests that were read just now."""
+        self._heard.extend(heard)
+        self.heard_end += len(heard)
+        self._wake()
+
+    def heard_since(self, number: int) -> list[Heard]:
+        """What was heard after so many had been, as far as it is remembered."""
+        fresh = min(self.heard_end - number, len(self._heard))
+        return list(self._heard)[len(self._heard) - fresh :]
 
     def close(self) -> None:
         """No more changes will come: readers get what they have not read and then end."""
@@ -87,6 +103,13 @@ class Reader:
 
     def __init__(self, bus: Bus, at: int, lost: int) -> None:
         self._bus, self._at, self._lost = bus, at, lost
+        self._heard_at = bus.heard_end
+
+    def heard(self) -> list[Heard]:
+        """What was heard since the last call."""
+        fresh = self._bus.heard_since(self._heard_at)
+        self._heard_at = self._bus.heard_end
+        return fresh
 
     def take(self) -> Numbered | None:
         """The next change, or None when there is none yet."""
@@ -107,16 +130,16 @@ class Reader:
 
     def pending(self) -> bool:
         """Whether there is something to take."""
-        return self._at < self._bus.end
+        return self._at < self._bus.end or self._heard_at < self._bus.heard_end
 
     async def wait(self, seconds: float) -> bool:
         """Wait for news, at most so long. False when there will never be any more."""
         news = self._bus.news
-        if self._at < self._bus.end or self._bus.closed:
-            return self._at < self._bus.end
+        if self.pending() or self._bus.closed:
+            return self.pending()
         try:
             async with asyncio.timeout(seconds):
                 await news.wait()
         except TimeoutError:
             return True
-        return self._at < self._bus.end or not self._bus.closed
+        return self.pending() or not self._bus.closed

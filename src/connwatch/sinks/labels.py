@@ -21,8 +21,8 @@ OTHER = "other"
 REACH = "reach"
 OUTCOMES: tuple[str, ...] = tuple(outcome.value for outcome in Outcome)
 STEPS: tuple[str, ...] = (*(stage.value for stage in OBSERVED_STAGES), Stage.REFRESH.value, Stage.STEP_UP.value)
-REOPENED: tuple[str, ...] = ("rotated", "truncated", "failed")
-GAPS: tuple[str, ...] = ("cursor", "rotated-away")
+REOPENED: tuple[str, ...] = ("rotated", "truncated", "failed", "restarted", "recreated", "cut", "silent")
+GAPS: tuple[str, ...] = ("cursor", "rotated-away", "truncated", "rotation", "removed", "clock", "unreadable", "unresumed")
 MOST_HOSTS = 20
 """So many hosts of the allow-list get series of their own: with eight clients and nine outcomes each one costs 101."""
 WITH_HOST: tuple[str, ...] = ("connwatch_attempts_started", "connwatch_attempts_finished", "connwatch_requests")

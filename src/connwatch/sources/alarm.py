@@ -73,7 +73,7 @@ class Inotify(_Bell):
         """See Alarm. A path that cannot be watched is left to the slow poll."""
         for path in paths:
             self._libc.inotify_add_watch(self._fd, os.fsencode(path), FILE_MASK)
-            for folder in {Path(path).parent, Path(path).resolve().parent}:
+            for folder in _folders(path):
                 self._libc.inotify_add_watch(self._fd, os.fsencode(folder), DIRECTORY_MASK)
 
     def _drain(self) -> None:
@@ -99,7 +99,7 @@ class Watchfiles(_Bell):
 
     def watch(self, paths: Iterable[str]) -> None:
         """See Alarm."""
-        folders = {folder for path in paths for folder in (Path(path).parent, Path(path).resolve().parent) if folder.is_dir()}
+        folders = {folder for path in paths for folder in _folders(path) if folder.is_dir()}
         if folders <= self._folders:
             return
         self._stop.set()
@@ -136,6 +136,11 @@ class Patient(_Bell):
 
     async def close(self) -> None:
         """See Alarm: nothing to do."""
+
+
+def _folders(path: str) -> set[Path]:
+    """Where the file is, and where it really is if it is a link."""
+    return {Path(path).parent, Path(os.path.realpath(path)).parent}  # Path.resolve raises where links lead in a circle
 
 
 def best_alarm() -> Alarm:

@@ -1,38 +1,41 @@
 """Files that grow: one path, or all that match a pattern. Reading itself is in `follower.py`, waking up in `alarm.py`.
 
-Delivery: at least once, and exactly once unless a file is truncated before it was read to its end. A pattern gives each file a stream
-of its own ("source/file name"), because an application's many-line records must not be mixed with another file's.
+A pattern gives each file a stream of its own ("source/file name"), because an application's many-line records must not be mixed with
+another file's. Where the pattern reaches into several directories the name begins with what differs. What rotation left of a file that
+matches too is no file of its own.
 """
 
 from __future__ import annotations
 
 import asyncio
 import glob
+import os
 import time
-from collections.abc import AsyncGenerator, Callable, Mapping
-from pathlib import Path
+from collections.abc import AsyncGenerator, Callable, Iterator, Mapping
 from typing import ClassVar, Literal
 
+from connwatch.model.errors import SourceError
 from connwatch.sources.alarm import Alarm, best_alarm
-from connwatch.sources.follower import Follower
-from connwatch.sources.source import EVERY_STREAM, Batch, SourceStatus, State
+from connwatch.sources.follower import Follower, Piece
+from connwatch.sources.siblings import COMPRESSED, is_generation
+from connwatch.sources.source import EVERY_STREAM, Batch, Gap, SourceStatus, State
 
 __all__ = ["FileSource"]
 
 MAX_FILES = 64
+MAX_LOGS = 4096
 PIECES_A_TURN = 8
 GATHER_SECONDS = 0.005
-COMPRESSED = (".gz", ".bz2", ".xz", ".zst")
 
 
 class FileSource:
-    """Follows `path`. `start` says where to begin in a file that is there at the start and has no cursor; later files are read whole.
+    """Follows `path`. `start` says where to begin in a file that is there at the very first start and has no cursor; later files are read whole.
 
     `poll_seconds` is the slow poll behind the alarm. `now` gives the time that lines without a stamp get.
     """
 
     kind: ClassVar[str] = "file"
-    delivery: ClassVar[str] = "every line once, unless the file is truncated before it was read to its end"
+    delivery: ClassVar[str] = "every line once, unless the file is truncated, deleted or compressed before it was read to its end"
 
     def __init__(
         self,
@@ -47,22 +50,28 @@ class FileSource:
     ) -> None:
         self.name, self.format, self.path = name, format, path
         self.status = SourceStatus()
-        self._start, self._poll, self._now, self._alarm = start, poll_seconds, now, alarm
+        self._at_end = start == "end"
+        self._poll, self._now, self._alarm = poll_seconds, now, alarm
         self._caught_up: set[str] = set()
         self._pattern = glob.has_magic(path)
+        self._base = _fixed_part(path)
+        self._left_out = ""
+        self._logs: dict[str, None] = {}  # paths that are logs or were, so that what rotation left of them is known
         self.expected: tuple[str, ...] = () if self._pattern else (name,)
 
     async def stream(self, after: Mapping[str, str]) -> AsyncGenerator[Batch, None]:
         """See Source."""
+        cursors = {stream: cursor for stream, cursor in after.items() if stream.partition("/")[0] == self.name}
+        if self._pattern and cursors:
+            self._at_end = False  # every file that was there has a cursor: the others have come since
         followers: dict[str, Follower] = {}
         told: dict[str, State] = {}
+        watched: list[tuple[int, int]] | None = None
         alarm = self._alarm()
-        first = True
         try:
             while True:
-                self._discover(followers, after, first=first)
-                first = False
-                alarm.watch([one.path for one in followers.values()] or [self.path])
+                self._discover(followers, cursors)
+                self._at_end = False
                 read, busy = False, True
                 while busy:
                     busy = False
@@ -73,11 +82,20 @@ class FileSource:
                         busy = busy or told[stream] == "catching_up"
                     await asyncio.sleep(0)
                 for stream in [name for name, state in told.items() if state == "ended"]:
-                    followers.pop(stream, None)
+                    del told[stream]
+                    followers.pop(stream).close()
                 self._report(followers)
                 if not followers and told.get(EVERY_STREAM) != "down":
                     told[EVERY_STREAM] = "down"
                     yield Batch(EVERY_STREAM, b"", self._now(), "down")
+                elif followers:
+                    told.pop(EVERY_STREAM, None)
+                open_now = [identity for one in followers.values() for identity in one.identities]
+                if open_now != watched or not all(one.attached for one in followers.values()):
+                    alarm.watch([one.path for one in followers.values()] or [self.path])
+                if open_now != watched:
+                    watched = open_now
+                    continue  # what was written before it was watched rang no alarm
                 if read:
                     await asyncio.sleep(GATHER_SECONDS)  # a burst is one wake-up, not a thousand
                 await alarm.wait(self._poll)
@@ -86,52 +104,81 @@ class FileSource:
             for follower in followers.values():
                 follower.close()
 
-    def _turn(self, stream: str, follower: Follower, told: dict[str, State]) -> list[Batch]:
+    def _turn(self, stream: str, follower: Follower, told: dict[str, State]) -> Iterator[Batch]:
         """What one file gives in its turn, bounded so that no file starves the others; a bare state when only that changed."""
-        batches: list[Batch] = []
         more = False
         for _ in range(PIECES_A_TURN):
-            piece = follower.read(time.monotonic())
+            piece = self._read(follower)
             more = piece is not None and piece.more
+            for lost in follower.lost:
+                told[stream] = "catching_up"
+                yield Batch(stream, b"", self._now(), "catching_up", gap=Gap(lost.reason, lost.since, self._now()))
+            follower.lost.clear()
             if piece is None:
                 break
             self.status.bytes += len(piece.data)
             self.status.last_read_at = self._now()
             seen_at = self._now() if stream in self._caught_up else None
             told[stream] = "catching_up" if more else "live"
-            batches.append(Batch(stream, piece.data, seen_at, told[stream], piece.cursor))
+            yield Batch(stream, piece.data, seen_at, told[stream], piece.cursor)
         state: State = ("catching_up" if more else "live") if follower.attached else "down"
         if self._pattern and state == "down" and follower.gone:
             state = "ended"
         if told.get(stream) != state:
             told[stream] = state
-            batches.append(Batch(stream, b"", self._now(), state))
+            yield Batch(stream, b"", self._now(), state, follower.cursor)
         if state != "catching_up":
             self._caught_up.add(stream)
-        return batches
 
-    def _discover(self, followers: dict[str, Follower], after: Mapping[str, str], *, first: bool) -> None:
-        """Add the files that have appeared. A renamed generation of a followed file is not a new file: its inode is known."""
+    def _read(self, follower: Follower) -> Piece | None:
+        """Of a pattern one file that fails is a note, so that it does not silence the others."""
+        try:
+            return follower.read(time.monotonic())
+        except SourceError as error:
+            if not self._pattern:
+                raise
+            follower.fail(str(error))
+            return None
+
+    def _discover(self, followers: dict[str, Follower], cursors: dict[str, str]) -> None:
+        """Add the files that have appeared. A renamed generation of a followed file is not a new file, whatever the pattern says."""
         if not self._pattern:
             if not followers:
-                followers[self.name] = Follower(self.path, cursor=after.get(self.name), at_end=first and self._start == "end")
+                followers[self.name] = Follower(self.path, cursor=cursors.get(self.name), at_end=self._at_end)
             return
-        for path in sorted(glob.glob(self.path)):  # noqa: PTH207 - an absolute pattern is what Path.glob refuses
-            stream = f"{self.name}/{Path(path).name}"
-            if stream in followers or path.endswith(COMPRESSED) or not Path(path).is_file():
+        paths = sorted(path for path in glob.glob(self.path, recursive=True) if _is_log(path))  # noqa: PTH207 - Path.glob refuses an absolute pattern
+        for log in (*paths, *(self._base + stream.partition("/")[2] for stream in (*followers, *cursors))):
+            self._logs[log] = self._logs.pop(log, None)  # those that are there go to the end, the first ones are forgotten
+        self._logs = dict.fromkeys(list(self._logs)[-MAX_LOGS:])
+        self._left_out = ""
+        for path in paths:
+            stream = f"{self.name}/{path.removeprefix(self._base)}"
+            if stream in followers or any(is_generation(path, of) for of in self._logs):
                 continue
             if any(one.holds(path) for one in followers.values()):
                 continue
             if len(followers) >= MAX_FILES:
-                self.status.note = f"{self.path} matches more than {MAX_FILES} files; {path} is not read"
+                self._left_out = f"{self.path} matches more than {MAX_FILES} files; {path} is not read"
                 return
-            followers[stream] = Follower(path, cursor=after.get(stream), at_end=first and self._start == "end")
+            followers[stream] = Follower(path, cursor=cursors.pop(stream, None), at_end=self._at_end)
 
     def _report(self, followers: dict[str, Follower]) -> None:
         notes = [one.note for one in followers.values() if one.note] or ([] if followers else [f"nothing matches {self.path}"])
-        self.status.note = "; ".join(notes)
+        self.status.note = "; ".join([*notes, *([self._left_out] if self._left_out else [])])
         for one in followers.values():
             self.status.reopened.update(one.reopened)
             self.status.gaps.update(one.gaps)
             one.reopened.clear()
             one.gaps.clear()
+
+
+def _is_log(path: str) -> bool:
+    return not path.endswith(COMPRESSED) and os.path.isfile(path)  # noqa: PTH113 - Path.is_file raises where a directory is closed to us
+
+
+def _fixed_part(pattern: str) -> str:
+    """The directories that all matches of a pattern have in common, with the last slash."""
+    fixed = pattern
+    while glob.has_magic(fixed):
+        fixed = fixed.rpartition("/")[0]
+    return f"{fixed}/" if "/" in pattern else ""

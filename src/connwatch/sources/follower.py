@@ -3,117 +3,51 @@
 It must not know why it was woken: every `read` looks at the file as it is now. What it rests on:
 
 * Rotation is tested only at the end of the open file, so nothing of the old generation is skipped. The old file stays open for a
-  while ("draining"): servers go on writing to it until they are told to reopen.
-* A shrunken file, or one whose first bytes have changed, was truncated: reading restarts at its beginning. Truncated and grown again to
-  the same first bytes cannot be told from growth.
+  while ("draining"): servers go on writing to it until they are told to reopen. A generation that came and went between two looks is read
+  whole, from the name that rotation gave it.
+* A shrunken file, or one that no longer holds what was read, was truncated: what its copy still has is read, then its beginning.
+  Truncated and written again with the same bytes cannot be told from growth.
+* A new file that begins with all that was read of the old one was saved over it: reading goes on where it stood.
 * Only whole lines leave. A last piece without a newline waits; when its file is finished or truncated it leaves as a line of its
   own, because gluing it to the next generation would spoil a good line.
 * A line longer than `MAX_LINE` is cut there and its rest skipped: memory stays bounded and the line still counts as one.
+* Compressed files are never read as a log: what only they still hold is lost, and told.
 """
 
 from __future__ import annotations
 
-import contextlib
 import errno
-import json
 import os
-import stat
 from collections import Counter
 from dataclasses import dataclass
 from pathlib import Path
 
 from connwatch.model.errors import SourceError
+from connwatch.sources.generation import BLOCK, MAX_LINE, Generation, after_last_newline, places_in, stored
+from connwatch.sources.siblings import COMPRESSED, generations, moved_away, open_regular
 
-__all__ = ["BLOCK", "MAX_LINE", "Follower", "Piece"]
+__all__ = ["BLOCK", "MAX_LINE", "Follower", "Lost", "Piece"]
 
-BLOCK = 128 * 1024
-MAX_LINE = 1024 * 1024
-HEAD = 256
 DRAIN_SECONDS = 10.0
-MAX_DRAINING = 4
+MAX_DRAINING = 8
 MISSING_SECONDS = 60.0
 
 
 @dataclass(slots=True)
 class Piece:
-    """Whole lines, and the cursor after them. `more` means that the file already holds further bytes."""
+    """Whole lines, and the cursor after them. `more` means that there are further bytes already."""
 
     data: bytes
     cursor: str
     more: bool
 
 
-class _Open:
-    """One open generation of the file."""
+@dataclass(frozen=True, slots=True)
+class Lost:
+    """Lines that were there and cannot be read any more. `since` is when the last one was written that was read, in seconds since the epoch."""
 
-    def __init__(self, fd: int, offset: int) -> None:
-        self.fd, self.offset = fd, offset
-        info = os.fstat(fd)
-        self.identity = (info.st_dev, info.st_ino)
-        self.head = os.pread(fd, HEAD, 0)
-        self.held = b""
-        self.skipping = False
-        self.drain_until: float | None = None
-
-    def truncated(self) -> bool:
-        if os.fstat(self.fd).st_size < self.offset + len(self.held):
-            return True
-        now = os.pread(self.fd, HEAD, 0)
-        changed = not now.startswith(self.head)
-        self.head = now
-        return changed
-
-    def restart(self) -> bytes:
-        """Go back to the beginning. Returns the unfinished line that is given up, closed by a newline."""
-        left = self.finish()
-        self.offset, self.head = 0, os.pread(self.fd, HEAD, 0)
-        return left
-
-    def finish(self) -> bytes:
-        left = b"" if self.skipping or not self.held else self.held + b"\n"
-        self.held, self.skipping = b"", False
-        return left
-
-    def take(self) -> bytes | None:
-        """The next whole lines; b"" when bytes came but no line ended; None when nothing came."""
-        raw = os.pread(self.fd, BLOCK, self.offset + len(self.held))
-        if not raw:
-            return None
-        if not self.held and not self.skipping and raw.startswith(b"\0"):
-            self._pass_hole(raw)
-            return b""
-        cut = raw.rfind(b"\n") + 1
-        if self.skipping:
-            end = raw.find(b"\n") + 1
-            if not end:
-                self.offset += len(raw)
-                return b""
-            self.skipping = False
-            self.offset += end
-            raw, cut = raw[end:], cut - end
-        if not cut:
-            self.held += raw
-            if len(self.held) < MAX_LINE:
-                return b""
-            data, self.offset = self.held + b"\n", self.offset + len(self.held)
-            self.held, self.skipping = b"", True
-            return data
-        data = self.held + raw[:cut]
-        self.offset += len(data)
-        self.held = raw[cut:]
-        return data
-
-    def _pass_hole(self, raw: bytes) -> None:
-        """A writer that does not append leaves zeros where the truncated text was, usually as a hole without blocks."""
-        text = len(raw) - len(raw.lstrip(b"\0"))
-        self.offset += text
-        if text == len(raw):
-            with contextlib.suppress(OSError):
-                self.offset = max(self.offset, os.lseek(self.fd, self.offset, os.SEEK_DATA))
-
-    def more(self) -> bool:
-        """Whether the file holds bytes that were not read yet."""
-        return os.fstat(self.fd).st_size > self.offset + len(self.held)
+    reason: str
+    since: float
 
 
 class Follower:
@@ -124,26 +58,45 @@ class Follower:
         self.note = ""
         self.reopened: Counter[str] = Counter()
         self.gaps: Counter[str] = Counter()
-        self._current: _Open | None = None
-        self._draining: list[_Open] = []
+        self.lost: list[Lost] = []
+        self._current: Generation | None = None
+        self._draining: list[Generation] = []
         self._resume = cursor
         self._at_end = at_end and cursor is None
+        self._end: int | None = None  # how long the file was when it could not be opened yet
         self._missing_since: float | None = None
+        self._refused = False
+        self._done: list[tuple[int, int]] = []  # the last generations that were read to their end
 
     @property
     def attached(self) -> bool:
-        """Whether a file is open."""
-        return self._current is not None
+        """Whether what is at the path is being read."""
+        return self._current is not None and not self._refused
 
     @property
     def gone(self) -> bool:
         """Whether there is nothing left to read: no file open, and none at the path."""
-        return self._current is None and not self._draining and not Path(self.path).exists()
+        return self._current is None and not self._draining and not os.path.lexists(self.path)
+
+    @property
+    def cursor(self) -> str | None:
+        """Where to go on after what was read so far; None while that is not decided."""
+        if self._resume is not None:
+            return self._resume
+        return None if self._at_end else self._standing()
+
+    @property
+    def identities(self) -> list[tuple[int, int]]:
+        """Device and inode of every open file."""
+        return [one.identity for one in self._open_now()]
 
     def holds(self, path: str) -> bool:
         """Whether `path` is one of the files open here, under whatever name."""
-        info = Path(path).stat()
-        return (info.st_dev, info.st_ino) in [one.identity for one in (self._current, *self._draining) if one]
+        try:
+            info = Path(path).stat()
+        except OSError:
+            return False
+        return (info.st_dev, info.st_ino) in self.identities
 
     def read(self, now: float) -> Piece | None:
         """The next whole lines, or None when there are none now. `now` is any steady clock, in seconds."""
@@ -151,137 +104,188 @@ class Follower:
             return self._read(now)
         except OSError as error:
             if error.errno in (errno.EACCES, errno.EPERM):
-                self.note = f"no permission to read {self.path}"
+                self.note, self._refused = f"no permission to read {self.path}", True
                 return None
             raise SourceError(f"{self.path}: {error.strerror}", transient=True) from error
 
+    def fail(self, note: str) -> None:
+        """Let go of every open file because one could not be read; the next `read` tries again where this one stood."""
+        self._resume = self.cursor
+        self.close()
+        self.note = note
+
     def close(self) -> None:
         """Let go of every open file."""
-        for one in (*self._draining, *((self._current,) if self._current else ())):
-            os.close(one.fd)
+        for one in self._open_now():
+            one.close()
         self._draining, self._current = [], None
 
+    def _open_now(self) -> list[Generation]:
+        return [one for one in (*self._draining, self._current) if one]
+
+    def _standing(self) -> str:
+        """Where every open generation stands, the oldest first."""
+        return stored([one.place() for one in self._open_now()])
+
     def _read(self, now: float) -> Piece | None:
-        current = self._current = self._current or self._open()
+        if self._current is None:
+            self._current = self._open(now)
         for old in list(self._draining):
             data = old.take()
             if data:
-                return Piece(data, self._cursor(), True)
-            if data is None and old.drain_until is not None and now >= old.drain_until:
+                old.drain_until = now + DRAIN_SECONDS
+                return Piece(data, self._standing(), True)
+            if data is None and now >= old.drain_until:
                 self._draining.remove(old)
+                self._done = [*self._done, old.identity][-MAX_DRAINING:]
                 left = old.finish()
-                os.close(old.fd)
+                old.close()
                 if left:
-                    return Piece(left, self._cursor(), True)
+                    return Piece(left, self._standing(), True)
+        current = self._current
         if current is None:
             return None
         if current.truncated():
-            self.reopened["truncated"] += 1
-            left = current.restart()
-            if left:
-                return Piece(left, self._cursor(), True)
+            return self._restart(current, now)
         while (data := current.take()) is not None:
             if data:
-                return Piece(data, self._cursor(), current.more())
+                return Piece(data, self._standing(), current.more)
         return self._rotate(current, now)
 
-    def _rotate(self, current: _Open, now: float) -> Piece | None:
+    def _restart(self, current: Generation, now: float) -> Piece | None:
+        """The open file was truncated. What was in it and not read yet may be in the copy that was made before."""
+        self.reopened["truncated"] += 1
+        place, left = current.place(), b""
+        copy = moved_away(self.path, place) if place.offset else None
+        if copy is not None:
+            self._drain(copy, place.offset, now)
+        found = self._drain_between(current.written, now, current)
+        if copy is None and not (place.offset == 0 and any(one.begins_with(current.held) for one in found)):
+            if current.size > current.seen:
+                self._lose("truncated", current.written)
+            left = current.finish()
+        current.restart()
+        return Piece(left, self._standing(), True) if left else self._read(now)
+
+    def _rotate(self, current: Generation, now: float) -> Piece | None:
         """At the end of the open file: is the path another file by now?"""
         try:
             info = Path(self.path).stat()
-        except FileNotFoundError:
-            self.note = f"{self.path} was moved or deleted; still reading the open file"
+        except (FileNotFoundError, NotADirectoryError):
+            self.note, self._refused = f"{self.path} was moved or deleted; still reading the open file", False
             self._missing_since = now if self._missing_since is None else self._missing_since
-            if now - self._missing_since >= MISSING_SECONDS:
-                self._current = None
-                current.drain_until = now
-                self._draining.append(current)
-                return self._read(now)
-            return None
+            if now - self._missing_since < MISSING_SECONDS:
+                return None
+            self._current, current.drain_until = None, now
+            self._draining.append(current)
+            return self._read(now)
         self._missing_since = None
         if (info.st_dev, info.st_ino) == current.identity:
-            self.note = ""
+            self.note, self._refused = "", False
             return None
-        fresh = self._open()
+        fresh = self._open(now)
         if fresh is None:
             return None
+        try:
+            saved_over = current.matches(fresh.fd)
+        except OSError:
+            fresh.close()
+            raise
         self.reopened["rotated"] += 1
         current.drain_until = now + DRAIN_SECONDS
         self._draining.append(current)
+        if saved_over:
+            fresh.go_to(current.offset)
+            current.finish()  # the new file has the unfinished line as well
+        else:
+            self._drain_between(current.written, now, fresh)
         self._current = fresh
-        if len(self._draining) > MAX_DRAINING:
-            os.close(self._draining.pop(0).fd)
+        for old in self._draining[:-MAX_DRAINING]:
+            old.drain_until = now
         return self._read(now)
 
-    def _open(self) -> _Open | None:
-        fd = _open_regular(self.path)
+    def _open(self, now: float) -> Generation | None:
+        try:
+            fd = open_regular(self.path)
+        except PermissionError:
+            if self._at_end and self._end is None:
+                self._end = Path(self.path).stat().st_size
+            raise
         if fd is None:
-            self.note = f"{self.path} does not exist"
+            self.note, self._refused = f"{self.path} does not exist", False
             self._at_end = False  # what appears from now on is new from its first line
             return None
-        offset = 0
-        if self._resume is not None:
-            offset = self._resume_in(fd, self._resume)
-        elif self._at_end:
-            offset = _after_last_newline(fd)
-        self._resume, self._at_end, self.note, self._missing_since = None, False, "", None
-        return _Open(fd, offset)
+        try:
+            generation = Generation(fd)
+            if self._resume is not None:
+                generation.go_to(self._resume_in(generation, self._resume, now))
+            elif self._at_end:
+                generation.go_to(after_last_newline(fd, generation.size if self._end is None else min(self._end, generation.size)))
+        except OSError:
+            os.close(fd)
+            raise
+        self._resume, self._at_end, self.note, self._missing_since, self._refused = None, False, "", None, False
+        return generation
 
-    def _resume_in(self, fd: int, cursor: str) -> int:
+    def _resume_in(self, fresh: Generation, cursor: str, now: float) -> int:
         """Where to go on in the file that the path is now. Generations that were renamed or copied away meanwhile are finished first."""
         try:
-            saved = [(bytes.fromhex(one["head"]), int(one["offset"])) for one in json.loads(cursor)["files"]]
-        except (ValueError, KeyError, TypeError):
+            places = places_in(cursor)
+        except ValueError:
             self.gaps["cursor"] += 1
             return 0
         at = 0
-        for head, offset in saved:
-            if not offset:
-                continue
-            if _continues(fd, head, offset):
-                at = offset
-            elif (old := self._moved_away(head, offset)) is not None:
-                generation = _Open(old, offset)
-                generation.drain_until = 0.0
-                self._draining.append(generation)
-            else:
-                self.gaps["rotated-away"] += 1
+        known = {place.inode for place in places}
+        for place in places:
+            if place.inode == fresh.identity[1] and place.is_in(fresh.fd):
+                return place.offset  # the last one: what is at the path has not been rotated since
+            moved = moved_away(self.path, place)
+            if moved is not None:
+                inode = os.fstat(moved).st_ino
+                if inode == place.inode or not (inode in known or place.is_in(fresh.fd)):
+                    self._drain(moved, place.offset, now)
+                    continue
+                os.close(moved)
+                if inode in known:
+                    continue  # a copy that was read further than this: its own place says how far
+            if place.offset and place.is_in(fresh.fd):
+                at = place.offset  # saved over, or restored from a copy
+            elif place.offset:
+                self._lose("rotated-away", place.written)
+        if places and not at:
+            self._drain_between(max(place.written for place in places), now, fresh)
         return at
 
-    def _moved_away(self, head: bytes, offset: int) -> int | None:
-        folder, name = Path(self.path).parent, Path(self.path).name
-        for sibling in sorted(one for one in folder.iterdir() if one.name.startswith(name) and one.name != name and one.is_file()):
-            fd = _open_regular(str(sibling))
-            if fd is not None and _continues(fd, head, offset):
-                return fd
+    def _drain(self, fd: int, offset: int, now: float) -> Generation:
+        old = Generation(fd, offset)
+        old.drain_until = now + DRAIN_SECONDS
+        twin = next((one for one in self._draining if one.identity == old.identity), None)
+        if twin is None:
+            self._draining.append(old)
+            return old
+        old.close()  # two places in one copy: the later one has seen more
+        if offset > twin.offset and not twin.held:
+            twin.go_to(offset)
+        return twin
+
+    def _drain_between(self, since: float, now: float, fresh: Generation) -> list[Generation]:
+        """Generations that came after the one that was last written at `since`, and went before `fresh`, were never looked at."""
+        known = {fresh.identity, *self._done, *self.identities}
+        found = []
+        for left in generations(self.path):
+            if left.identity in known or left.written < since or not left.size:
+                continue
+            compressed = left.path.endswith(COMPRESSED)
+            try:
+                fd = None if compressed else open_regular(left.path)
+            except OSError:
+                fd = None
             if fd is not None:
-                os.close(fd)
-        return None
+                found.append(self._drain(fd, 0, now))
+            elif left.written > since or not compressed:
+                self._lose("rotated-away", since)
+        return found
 
-    def _cursor(self) -> str:
-        """Where every open generation stands, the oldest first, in terms that survive renaming: by their first bytes."""
-        files = [{"head": one.head[: one.offset].hex(), "offset": one.offset} for one in (*self._draining, self._current) if one]
-        return json.dumps({"files": files})
-
-
-def _open_regular(path: str) -> int | None:
-    try:
-        fd = os.open(path, os.O_RDONLY | os.O_CLOEXEC | os.O_NONBLOCK)  # without O_NONBLOCK a FIFO would block here
-    except (FileNotFoundError, NotADirectoryError):
-        return None
-    if not stat.S_ISREG(os.fstat(fd).st_mode):
-        os.close(fd)
-        raise SourceError(f"{path} is not a regular file", transient=False)
-    return fd
-
-
-def _continues(fd: int, head: bytes, offset: int) -> bool:
-    return os.fstat(fd).st_size >= offset and os.pread(fd, len(head), 0) == head
-
-
-def _after_last_newline(fd: int) -> int:
-    """Start at the end, but not inside a line that is still being written."""
-    size = os.fstat(fd).st_size
-    start = max(0, size - MAX_LINE)
-    cut = os.pread(fd, size - start, start).rfind(b"\n")
-    return start + cut + 1 if cut >= 0 else (0 if start == 0 else size)
+    def _lose(self, reason: str, since: float) -> None:
+        self.gaps[reason] += 1
+        self.lost.append(Lost(reason, since))

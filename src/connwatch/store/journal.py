@@ -93,6 +93,8 @@ class Journal:
     async def commit(self, turn: Turn) -> None:
         """Write a turn. Returns when it is written, or when it is sure that it has to wait."""
         for stream, standing in turn.standings.items():
+            if stream in turn.turned:
+                self._trails.pop(stream, None)
             self._stand(stream, standing)
         now = time.monotonic()
         if turn:
@@ -179,11 +181,11 @@ def _write_turn(connection: sqlite3.Connection, first: int, turn: Turn) -> None:
         connection.executemany("INSERT INTO records (turn, stream, line, at, seen_at, body) VALUES (?, ?, ?, ?, ?, ?)", rows)
     _write_changes(connection, first, turn)
     connection.executemany(
-        "INSERT INTO marks (at, until, source, what, detail) VALUES (?, NULL, ?, ?, ?)",
+        "INSERT OR IGNORE INTO marks (at, until, source, what, detail) VALUES (?, NULL, ?, ?, ?)",
         [(one.at, one.source, one.what, one.detail) for one in turn.marks],
     )
     connection.executemany(
-        "INSERT INTO marks (at, until, source, what, detail) VALUES (?, ?, ?, 'gap', ?)",
+        "INSERT OR IGNORE INTO marks (at, until, source, what, detail) VALUES (?, ?, ?, 'gap', ?)",
         [(gap.start, gap.end, stream, gap.reason) for stream, gap in turn.gaps],
     )
 

@@ -36,6 +36,7 @@ class Turn:
     standings: dict[str, Standing] = field(default_factory=dict)
     marks: list[Mark] = field(default_factory=list)
     gaps: list[tuple[str, Gap]] = field(default_factory=list)
+    turned: set[str] = field(default_factory=set)  # streams that went over to another file or container: before it there is nothing to go back to
 
     def take(self, taken: Iterable[Taken], now: float) -> None:
         """Write down what was taken; at once, because the engine completes records later. `now` is for those without any time."""

@@ -26,7 +26,7 @@ from connwatch.model.errors import SourceError
 from connwatch.sinks.bus import Bus
 from connwatch.store.codec import written_attempt
 from connwatch.store.library import Library
-from connwatch.web.asking import QuestionError, choice_of, cursor_of, limit_of, moment_of, wanted_by, written_cursor
+from connwatch.web.asking import QuestionError, choice_of, cursor_of, heard_by, limit_of, moment_of, wanted_by, written_cursor
 from connwatch.web.guard import Guard
 from connwatch.web.sse import follow
 
@@ -156,7 +156,7 @@ class _Site:
         def wanted_change(change: Change) -> bool:
             return wanted(change.attempt)
 
-        stream = follow(self._view.bus, after, change_row, wanted=wanted_change)
+        stream = follow(self._view.bus, after, change_row, wanted=wanted_change, wanted_at_once=heard_by(request.query_params))
         return StreamingResponse(stream, media_type="text/event-stream", headers={"X-Accel-Buffering": "no"})
 
 

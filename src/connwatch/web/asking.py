@@ -13,9 +13,10 @@ from fnmatch import fnmatchcase
 from starlette.datastructures import QueryParams
 
 from connwatch.model.attempt import Attempt, Outcome
+from connwatch.model.heard import Heard
 from connwatch.store.library import Choice
 
-__all__ = ["MOST_LISTED", "Cursor", "QuestionError", "choice_of", "cursor_of", "limit_of", "moment_of", "wanted_by", "written_cursor"]
+__all__ = ["MOST_LISTED", "Cursor", "QuestionError", "choice_of", "cursor_of", "heard_by", "limit_of", "moment_of", "wanted_by", "written_cursor"]
 
 MOST_LISTED = 500
 USUALLY_LISTED = 100
@@ -36,17 +37,13 @@ def choice_of(query: QueryParams) -> Choice:
 def wanted_by(query: QueryParams) -> Callable[[Attempt], bool]:
     """The same choice, asked of one attempt after the other. Raises QuestionError."""
     choice = choice_of(query)
+    return lambda one: _chosen(choice, one.client, one.server, one.outcome, one.started_at, one.ended_at)
 
-    def wanted(attempt: Attempt) -> bool:
-        return (
-            _fits(attempt.client, choice.clients)
-            and _fits(attempt.server, choice.servers)
-            and (not choice.outcomes or attempt.outcome.value in choice.outcomes)
-            and (choice.since is None or attempt.ended_at >= choice.since)
-            and (choice.until is None or attempt.started_at <= choice.until)
-        )
 
-    return wanted
+def heard_by(query: QueryParams) -> Callable[[Heard], bool]:
+    """The same choice, asked of requests whose attempt is not known yet. Raises QuestionError."""
+    choice = choice_of(query)
+    return lambda one: _chosen(choice, one.client, one.server, Outcome.WAITING, one.at, one.at)
 
 
 def limit_of(query: QueryParams) -> int:
@@ -104,6 +101,16 @@ def _outcomes(query: QueryParams) -> list[str]:
             raise QuestionError(f"no outcome is called {_shown(pattern)}; there are {', '.join(known)}")
         chosen.update(found)
     return [name for name in known if name in chosen]
+
+
+def _chosen(choice: Choice, client: str, server: str, outcome: Outcome, start: float, end: float) -> bool:
+    return (
+        _fits(client, choice.clients)
+        and _fits(server, choice.servers)
+        and (not choice.outcomes or outcome.value in choice.outcomes)
+        and (choice.since is None or end >= choice.since)
+        and (choice.until is None or start <= choice.until)
+    )
 
 
 def _fits(value: str, patterns: Sequence[str]) -> bool:

@@ -162,11 +162,11 @@ class TestCheck:
         (tmp_path / "a.log").write_text(f"{PLAIN}\n")
         config = tmp_path / "c.toml"
         config.write_text(
-            f'[[sources]]\nname = "proxy"\nkind = "file"\npath = "{tmp_path}/a.log"\n[[sources]]\nname = "d"\nkind = "docker"\ncontainer = "x"\n'
+            f'[[sources]]\nname = "proxy"\nkind = "file"\npath = "{tmp_path}/a.log"\n[[sources]]\nname = "d"\nkind = "journald"\nunit = "x"\n'
         )
         result = run("check", "--config", str(config))
         assert "proxy  nginx-proxy  1 of 1 lines read" in result.stdout
-        assert "d: sources of kind docker are followed by a later version" in result.stdout
+        assert "fine, 2 sources" in result.stdout
 
     def test_a_wrong_configuration_is_status_2_with_everything_that_is_wrong(self, tmp_path: Path) -> None:
         config = tmp_path / "c.toml"

@@ -135,7 +135,7 @@ def test_without_a_daemon_sources_are_what_is_configured(config: Path) -> None:
     result = run(config, "sources")
     assert result.exit_code == 0
     assert result.stdout.startswith("nginx-proxy  file     unknown\n")
-    assert "every line once, unless the file is truncated" in result.stdout
+    assert "every line once, unless the file is truncated, deleted" in result.stdout
     assert "the state of the sources is unknown" in result.stderr
     row = json.loads(run(config, "sources", "--json").stdout)
     assert (row["name"], row["kind"], row["state"], row["lines"]) == ("nginx-proxy", "file", None, None)

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import asyncio
 
-from connwatch.model.change import Change, Updated
+from connwatch.model.change import Change, Closed, Opened, Updated
+from connwatch.model.event import Stage
+from connwatch.model.heard import Heard
 from connwatch.sinks.bus import Bus, Reader
 from support.attempts import connected
 
@@ -84,3 +86,49 @@ def test_waiting_ends_with_news_with_time_and_with_the_bus() -> None:
         assert not await waiting
 
     asyncio.run(story())
+
+
+def heard(line: int) -> Heard:
+    return Heard(1.0, "nginx", line, "claude", "mcp.example.org", Stage.CHALLENGE, "POST", "/mcp", 401)
+
+
+def test_what_is_heard_reaches_who_is_there_and_nobody_later() -> None:
+    bus = Bus()
+    early = bus.reader()
+    bus.hear([heard(1), heard(2)])
+    late = bus.reader()
+    assert [one.line for one in early.heard()] == [1, 2]
+    assert early.heard() == late.heard() == []
+    assert bus.position.endswith("-0"), "it has no number"
+
+
+def test_what_is_heard_wakes_a_reader() -> None:
+    async def story() -> None:
+        bus = Bus()
+        reader = bus.reader()
+        waiting = asyncio.create_task(reader.wait(30))
+        await asyncio.sleep(0)
+        bus.hear([heard(1)])
+        assert await asyncio.wait_for(waiting, 5)
+        assert reader.pending()
+        assert [one.line for one in reader.heard()] == [1]
+        assert not reader.pending()
+
+    asyncio.run(story())
+
+
+def test_who_is_slow_hears_only_the_last_of_it() -> None:
+    bus = Bus()
+    reader = bus.reader()
+    for line in range(1000):
+        bus.hear([heard(line)])
+    assert [one.line for one in reader.heard()] == list(range(744, 1000))
+
+
+def test_numbers_and_readers_go_on_after_a_restart() -> None:
+    bus = Bus(life="abcd", end=5)
+    bus.remember({2: Opened(1, connected()), 4: Closed(2, connected())})  # 3 was of an attempt that is gone
+    reader = bus.reader("abcd-2")
+    bus.receive([Opened(3, connected())])
+    assert [found.id for found in iter(reader.take, None)] == ["abcd-4", "abcd-5"]
+    assert [found.id for found in iter(bus.reader("other-9").take, None)] == ["abcd-2", "abcd-4", "abcd-5"]

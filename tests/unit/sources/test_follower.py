@@ -6,8 +6,6 @@ import os
 from pathlib import Path
 
 import pytest
-from hypothesis import given, settings
-from hypothesis import strategies as st
 
 from connwatch.model.errors import SourceError
 from connwatch.sources.follower import BLOCK, DRAIN_SECONDS, MAX_LINE, MISSING_SECONDS, Follower
@@ -155,17 +153,6 @@ def test_a_deleted_file_is_not_kept_open_for_ever(log: Path) -> None:
     assert follower.gone
 
 
-@pytest.mark.skipif(os.geteuid() == 0, reason="root may read everything")
-def test_permission_lost_and_restored(log: Path) -> None:
-    append(log, "1\n")
-    log.chmod(0)
-    follower = Follower(str(log))
-    assert everything(follower) == []
-    assert "no permission" in follower.note
-    log.chmod(0o600)
-    assert everything(follower) == ["1"]
-
-
 def test_permission_errors_are_waited_out(log: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     append(log, "1\n")
     follower = Follower(str(log))
@@ -242,83 +229,3 @@ def test_a_damaged_cursor_reads_from_the_beginning(log: Path, cursor: str) -> No
     follower = Follower(str(log), cursor=cursor)
     assert everything(follower) == ["1"]
     assert follower.gaps == {"cursor": 1}
-
-
-ACTIONS = st.lists(st.sampled_from(["line", "line", "half", "rename", "truncate", "delete", "read", "restart", "late"]), max_size=40)
-
-
-@settings(max_examples=300, deadline=None)
-@given(ACTIONS)
-def test_whatever_happens_lines_come_in_order_at_most_once_and_only_truncation_may_lose(
-    tmp_path_factory: pytest.TempPathFactory, actions: list[str]
-) -> None:
-    """Numbered lines. Written before the last truncation and unread: may be lost. Everything else must come, once, whole."""
-    folder = tmp_path_factory.mktemp("follow")
-    path = folder / "app.log"
-    follower = Follower(str(path))
-    cursor: str | None = None
-    number, open_half, generation, clock = 0, False, 0, 0.0
-    unread: set[str] = set()
-    may_be_lost: set[str] = set()
-    got: list[str] = []
-    renamed: Path | None = None
-    clean = True  # whether the cursor covers all that was read
-
-    def pull() -> None:
-        nonlocal cursor
-        while (piece := follower.read(clock)) is not None:
-            cursor = piece.cursor
-            got.extend(piece.data.decode().splitlines())
-        unread.difference_update(got)
-
-    for action in actions:
-        clock += 1
-        if action in ("line", "half"):
-            if open_half:
-                append(path, "end\n")
-                open_half = False
-            number += 1
-            text = f"{number:06d} {generation}"
-            if action == "half":
-                append(path, f"{text} ")
-                open_half = True
-                unread.add(f"{text} end")
-            else:
-                append(path, f"{text}\n")
-                unread.add(text)
-        elif action == "late" and renamed is not None:
-            number += 1
-            append(renamed, f"{number:06d} {generation} late\n")
-            unread.add(f"{number:06d} {generation} late")
-        elif open_half:
-            continue  # a writer ends its line before anything is done to its file
-        elif action == "rename" and path.exists():
-            pull()
-            renamed = folder / f"app.log.{generation}"
-            path.rename(renamed)
-            generation += 1
-            append(path, "")
-            pull()
-        elif action == "truncate" and path.exists():
-            may_be_lost |= unread
-            os.truncate(path, 0)
-            generation += 1
-        elif action == "delete" and path.exists():
-            pull()
-            path.unlink()
-            renamed = None
-            generation += 1
-        elif action == "read":
-            pull()
-        elif action == "restart" and clean and renamed is None:
-            pull()
-            follower.close()
-            follower = Follower(str(path), cursor=cursor)
-    if open_half:
-        append(path, "end\n")
-    pull()
-    clock += DRAIN_SECONDS + 1
-    pull()
-    follower.close()
-    assert unread <= may_be_lost
-    assert len(got) == len(set(got))

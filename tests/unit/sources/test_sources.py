@@ -10,9 +10,11 @@ from pathlib import Path
 
 import pytest
 
-from connwatch.model.errors import ConfigError, SourceError
-from connwatch.settings.following import DockerSource
+from connwatch.model.errors import SourceError
+from connwatch.settings.following import DockerSource as DockerSettings
 from connwatch.settings.following import FileSource as FileSettings
+from connwatch.settings.following import JournaldSource as JournaldSettings
+from connwatch.settings.following import SshSource as SshSettings
 from connwatch.settings.following import StdinSource as StdinSettings
 from connwatch.sources.alarm import Alarm, Inotify, Patient, Watchfiles
 from connwatch.sources.file import FileSource
@@ -240,9 +242,15 @@ def test_every_kind_in_the_table_is_made_from_its_settings(tmp_path: Path) -> No
     settings = [
         FileSettings(name="a", kind="file", path=tmp_path / "x", format="nginx-proxy"),
         StdinSettings(name="b", kind="stdin"),
+        DockerSettings(name="c", kind="docker", container="nginx-proxy", format="nginx-proxy"),
+        SshSettings(name="d", kind="ssh", host="h", container="nginx-proxy"),
+        JournaldSettings(name="e", kind="journald", unit="coda-mcp.service"),
     ]
     made = make_sources(settings)
-    assert [(source.name, source.format, source.expected) for source in made] == [("a", "nginx-proxy", ("a",)), ("b", "auto", ("b",))]
+    assert [(source.name, source.format, source.expected) for source in made] == [
+        ("a", "nginx-proxy", ("a",)),
+        ("b", "auto", ("b",)),
+        ("c", "nginx-proxy", ("c",)),
+        *((name, "auto", (name,)) for name in "de"),
+    ]
     assert {one.kind for one in settings} == set(SOURCES)
-    with pytest.raises(ConfigError, match=r"sources\.0\.kind"):
-        make_sources([DockerSource(name="c", kind="docker", container="nginx-proxy")])

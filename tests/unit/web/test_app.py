@@ -43,6 +43,7 @@ def story(path: Path, tell: Callable[[Service, int], Awaitable[None]], token: st
     async def play() -> None:
         service = Service(Quiet([]), [FileSource("app", str(path))], Journal(in_memory()), token=token, hosts=[HOST])  # type: ignore[arg-type]
         async with serving(service) as port:
+            await until(service.ready)
             await tell(service, port)
 
     asyncio.run(asyncio.wait_for(play(), 30))

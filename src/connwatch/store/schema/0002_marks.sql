@@ -5,6 +5,7 @@ CREATE TABLE marks (
     until  REAL,
     source TEXT NOT NULL,
     what   TEXT NOT NULL,
-    detail TEXT NOT NULL
+    detail TEXT NOT NULL,
+    UNIQUE (at, source, what, detail)
 ) STRICT;
 CREATE INDEX marks_by_time ON marks (at);

@@ -1,0 +1,279 @@
+"""One container's log, or that of its successors under the same name, as one stream. It must not know how containers are chosen.
+
+The end of a response says nothing: stopped, restarted, removed, engine gone and connection cut all look alike. So after every end the
+container is looked at, and so is the stamp of its newest line:
+
+* gone: what comes next is the oldest container under the name that was made after it, from its beginning; while there is none, "down";
+* not running, and everything read: quiet, which is not deaf. An event wakes us;
+* running, or something unread: read on from the place where we were.
+
+A follow that says nothing is not believed either. The newest stamp, asked for now and then, is a *landmark*: it has to come by. If nothing
+comes, the follow has gone silent and is opened again. If others come past it, the engine's rotation was faster than the reading.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections.abc import Awaitable, Callable, Sequence
+
+from connwatch.model.errors import SourceError
+from connwatch.model.mark import Mark
+from connwatch.sources.containers import Facts, Known
+from connwatch.sources.dockerlink import Link, UnreadableError
+from connwatch.sources.flow import Flow
+from connwatch.sources.frames import GarbledError
+from connwatch.sources.place import Place
+from connwatch.sources.reading import Part, Reading
+from connwatch.sources.source import Batch, Gap, SourceStatus, State
+
+__all__ = ["NOBODY", "ContainerLog"]
+
+NOBODY = '{"id":null}'
+"""The cursor of a name that no container had: whatever appears under it is new from its first line."""
+FIRST_PAUSE, LONGEST_PAUSE = 0.1, 5.0
+SHORT_FOLLOW = 1.0
+BUSY_BYTES, BUSY_SECONDS = 64 * 1024, 0.1
+"""After so much from a log that rotates, but not more often than this, its newest line is asked for."""
+READABLE = ("json-file", "local")
+
+
+class ContainerLog:
+    """`watch_seconds` is how often a follow is checked. `put` hands on a batch; `told` is called when `note` has changed."""
+
+    def __init__(
+        self,
+        stream: str,
+        link: Link,
+        status: SourceStatus,
+        *,
+        put: Callable[[Batch], Awaitable[None]],
+        told: Callable[[], None],
+        now: Callable[[], float],
+        watch_seconds: float,
+        cursor: str | None,
+        at_end: bool,
+        missing: str,
+    ) -> None:
+        self.stream, self.note = stream, ""
+        self.state: State = "catching_up"
+        self._link, self._status, self._put, self._told, self._now = link, status, put, told, now
+        self._watch, self._missing, self._at_end = watch_seconds, missing, at_end and cursor is None
+        self._place: Place | None = None
+        self._resumed = False
+        self._said: State | None = None
+        self._listed: list[Known] = []
+        self._woken = asyncio.Event()
+        self._run = ""
+        self._pause = 0.0
+        self._in_vain: int | None = None
+        self._complaint = ""
+        if cursor is not None and cursor != NOBODY:
+            try:
+                self._place, self._resumed = Place.parse(cursor), True
+            except ValueError:
+                self._status.gaps["cursor"] += 1
+
+    @property
+    def containers(self) -> list[Known]:
+        """The containers of this name, as far as they are known."""
+        return self._listed
+
+    def wake(self, listed: Sequence[Known]) -> None:
+        """Something has happened; these are the containers of this name now."""
+        self._listed = sorted(listed, key=lambda one: one.created)
+        self._woken.set()
+
+    async def mark(self, mark: Mark) -> None:
+        """Hand on what became known of the program."""
+        await self._put(Batch(self.stream, b"", self._now(), self.state, marks=(mark,)))
+
+    async def run(self) -> None:
+        """Read until cancelled. Raises SourceError where the engine cannot be asked."""
+        await self._woken.wait()
+        while True:
+            self._woken.clear()
+            one = await self._next()
+            if one is None:
+                await self._tell("down", self._missing, cursor=NOBODY if self._place is None else None)
+                await self._woken.wait()
+            else:
+                await self._read(one)
+
+    # which container
+
+    async def _next(self) -> Known | None:
+        place = self._place
+        if place is None:
+            if not self._listed:
+                self._at_end = False  # what appears from now on is new from its first line
+                return None
+            one = self._listed[-1] if self._at_end else self._listed[0]
+            self._place = Place(one.id, one.created)
+            return one
+        same = next((one for one in self._listed if one.id == place.container), None)
+        return same or await self._follow_on()
+
+    async def _follow_on(self) -> Known | None:
+        """The next container of the name, if there is one."""
+        place = self._place
+        later = [one for one in self._listed if place is None or (one.created >= place.created and one.id != place.container)]
+        if not later or place is None:
+            return None
+        if self._resumed:  # nobody looked when it was removed
+            self._status.gaps["removed"] += 1
+            await self._put(Batch(self.stream, b"", self._now(), self.state, gap=Gap("removed", place.at / 1e9, float(later[0].created))))
+        self._status.reopened["recreated"] += 1
+        self._at_end = False
+        self._place, self._resumed, self._run, self._pause = Place(later[0].id, later[0].created), False, "", 0.0
+        facts = await self._facts(later[0])
+        if facts is not None:
+            await self.mark(Mark(facts.created, self.stream, "replaced", f"image {facts.image}"))
+        return later[0]
+
+    # one container
+
+    async def _read(self, one: Known) -> None:
+        """Read what can be read of it now; return when it has to be looked at again."""
+        place = self._place
+        facts = await self._facts(one)
+        if facts is None or place is None:
+            self._listed = [other for other in self._listed if other.id != one.id]
+            return
+        self._resumed = False
+        try:
+            newest = await self._link.newest(one.id, terminal=facts.terminal)
+            if self._at_end:
+                self._at_end = False
+                place.skip_to(newest or 0)
+                await self._put(Batch(self.stream, b"", self._now(), self.state, place.cursor()))
+            if newest is not None and place.went_back(newest):
+                self._status.gaps["clock"] += 1
+            unread = newest is not None and not place.knows(newest) and newest != self._in_vain
+            if facts.running or unread:
+                await self._follow(one, place, facts, newest if unread else None)
+                return
+        except UnreadableError as error:
+            if facts.status in ("removing", "dead"):
+                await self._wait(self._watch)
+                return
+            await self._tell("down", self._unreadable(one, facts, str(error)), cursor=place.cursor())
+            await self._wait(self._watch)
+            return
+        if any(other.created >= one.created and other.id != one.id for other in self._listed):
+            await self._follow_on()
+            return
+        await self._tell("live", f'container "{one.name}" is not running ({facts.status}, exit status {facts.exit_code})')
+        await self._wait(self._watch)
+
+    async def _facts(self, one: Known) -> Facts | None:
+        found = await self._link.inspect(one.id)
+        try:
+            return None if found is None else Facts.of(found)
+        except (KeyError, TypeError, ValueError, AttributeError) as error:
+            raise SourceError(f'what {self._link.address} gives as container "{one.name}" is none') from error
+
+    async def _follow(self, one: Known, place: Place, facts: Facts, target: int | None) -> None:
+        if self._run:
+            self._status.reopened["cut" if self._run == facts.run else "restarted"] += 1
+        self._run = facts.run
+        began = time.monotonic()
+        flow = await self._link.follow(one.id, place.since())
+        reading = Reading(place, terminal=facts.terminal, target=target)
+        try:
+            if not self._complaint:
+                await self._tell("live" if target is None else "catching_up", "")
+            silent = await self._flow(flow, one, facts, reading)
+        except GarbledError as error:
+            raise SourceError(f'what {self._link.address} gives as the log of "{one.name}" is no log: {error}') from error
+        finally:
+            await flow.close()
+        if not facts.running:
+            await self._give(reading.finish())
+        await self._give(reading.losses())
+        if target is not None and not reading.fresh:
+            self._in_vain = target  # it is announced and never comes: what is there has been read
+        self._complaint = reading.complaint
+        if reading.complaint:
+            await self._tell("down", f'the engine cannot read the log of "{one.name}": {reading.complaint}')
+        if silent:
+            self._status.reopened["silent"] += 1
+            self._run = ""
+        elif not reading.fresh and time.monotonic() - began < SHORT_FOLLOW:
+            self._pause = min(max(self._pause * 2, FIRST_PAUSE), LONGEST_PAUSE)
+            await self._wait(self._pause)
+            return
+        self._pause = 0.0
+
+    async def _flow(self, flow: Flow, one: Known, facts: Facts, reading: Reading) -> bool:
+        """Read until the response ends; True where it has gone silent."""
+        look_at = time.monotonic() + self._watch
+        enough = min(facts.rotates_at // 4, BUSY_BYTES) if facts.rotates_at else 0
+        looked = time.monotonic() - BUSY_SECONDS
+        volume, heard = 0, 0
+        while True:
+            try:
+                async with asyncio.timeout(max(0.0, look_at - time.monotonic())):
+                    block = await flow.read()
+            except TimeoutError:
+                block = None
+            if block == b"":
+                return False
+            if block is not None:
+                volume += len(block)
+                await self._give(reading.take(block))
+                if not enough or volume < enough or time.monotonic() - looked < BUSY_SECONDS:
+                    continue  # else a rotation may pass unseen: what is the newest line now has to come by
+            else:
+                look_at = time.monotonic() + self._watch
+                if reading.awaits() and reading.fresh == heard:
+                    return True
+                heard = reading.fresh
+                await self._give(reading.losses())
+            if volume >= enough > 0:
+                reading.still_held(await self._link.oldest(one.id, terminal=facts.terminal))
+            volume, looked = 0, time.monotonic()
+            newest = await self._link.newest(one.id, terminal=facts.terminal)
+            if newest is not None and newest != self._in_vain:
+                reading.announce(newest)
+
+    # telling
+
+    async def _give(self, parts: Sequence[Part]) -> None:
+        """Hand on what a follow gave, and count it."""
+        for part in parts:
+            now = self._now()
+            if part.data:
+                self._status.bytes += len(part.data)
+                self._status.last_read_at = now
+                self._complaint = ""
+            if part.gap is not None:
+                self._status.gaps[part.gap.reason] += 1
+            self._status.duplicates += part.dropped
+            seen_at = None if part.data and self.state == "catching_up" else now
+            changed = part.state != self._said
+            self.state = self._said = part.state
+            if part.data or part.gap is not None or changed:
+                await self._put(Batch(self.stream, part.data, seen_at, part.state, part.cursor, gap=part.gap))
+
+    async def _tell(self, state: State, note: str, *, cursor: str | None = None) -> None:
+        if note != self.note:
+            self.note = note
+            self._told()
+        if state != self._said:
+            self.state = self._said = state
+            await self._put(Batch(self.stream, b"", self._now(), state, cursor))
+
+    async def _wait(self, seconds: float) -> None:
+        try:
+            async with asyncio.timeout(seconds):
+                await self._woken.wait()
+        except TimeoutError:
+            pass
+
+    @staticmethod
+    def _unreadable(one: Known, facts: Facts, reason: str) -> str:
+        told = f'the log of container "{one.name}" cannot be read: {reason}'
+        if facts.driver in READABLE:
+            return told
+        return f'{told}; its log driver is "{facts.driver}": create it with json-file or local, or follow the file or journal that it writes to'

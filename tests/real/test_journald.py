@@ -1,0 +1,115 @@
+"""A real journal, written by systemd-journal-remote and read by journalctl: every message once, over restarts of the reader and of the machine."""
+
+from __future__ import annotations
+
+import asyncio
+import shutil
+import subprocess
+import time
+from pathlib import Path
+
+import pytest
+
+from connwatch.sources.journald import JournaldSource
+from support.followed import followed
+from support.live import until
+
+REMOTE = next((path for path in ("/lib/systemd/systemd-journal-remote", "/usr/lib/systemd/systemd-journal-remote") if Path(path).exists()), None)
+pytestmark = [
+    pytest.mark.real,
+    pytest.mark.skipif(REMOTE is None or shutil.which("journalctl") is None, reason="no journal here (apt-get install systemd-journal-remote)"),
+]
+
+
+class Journal:
+    """A journal directory. Each `boot` is a number."""
+
+    def __init__(self, folder: Path) -> None:
+        self.folder, self._count = folder, 0
+
+    def write(self, *messages: str, unit: str = "mcp.service", boot: int = 1) -> None:
+        entries = b""
+        for message in messages:
+            self._count += 1
+            text = message.encode()
+            entries += (
+                (
+                    f"__REALTIME_TIMESTAMP={time.time_ns() // 1000 + self._count}\n__MONOTONIC_TIMESTAMP={self._count}\n_BOOT_ID={boot:032x}\n"
+                    f"_MACHINE_ID={7:032x}\n_TRANSPORT=stdout\nPRIORITY=6\n_UID=0\n_SYSTEMD_UNIT={unit}\nMESSAGE\n"
+                ).encode()
+                + len(text).to_bytes(8, "little")
+                + text
+                + b"\n\n"
+            )
+        command = [str(REMOTE), "-o", str(self.folder / "system.journal"), "-"]
+        subprocess.run(command, input=entries, check=True, capture_output=True)
+
+
+@pytest.fixture
+def journal(tmp_path: Path) -> Journal:
+    return Journal(tmp_path)
+
+
+def source(journal: Journal, unit: str = "mcp.service", start: str = "beginning") -> JournaldSource:
+    return JournaldSource("app", unit, start=start, directory=str(journal.folder))
+
+
+def messages(lines: list[str]) -> list[str]:
+    return [line.partition(" ")[2] for line in lines]
+
+
+def test_messages_of_the_unit_come_once_over_restarts_and_boots(journal: Journal) -> None:
+    cursors: dict[str, str] = {}
+    journal.write("one", "two\nlines", "x" * 9000)
+    journal.write("not ours", unit="other.service")
+
+    async def story() -> None:
+        async with followed(source(journal), cursors) as heard:
+            await until(lambda: messages(heard.lines) == ["one", "two", "lines", "x" * 9000] and heard.state == "live")
+            journal.write("three")
+            await until(lambda: messages(heard.lines)[4:] == ["three"])
+            read = [batch.seen_at is None for batch in heard.batches if batch.data]
+            assert (read[0], read[-1]) == (True, False), "older lines have no reading time, live ones have"
+        journal.write("four")
+        journal.write("five", boot=2)
+        async with followed(source(journal), cursors) as heard:
+            await until(lambda: messages(heard.lines) == ["four", "five"])
+
+    asyncio.run(story())
+
+
+def test_from_now_on_leaves_out_what_there_was(journal: Journal) -> None:
+    journal.write("old")
+
+    async def story() -> None:
+        async with followed(source(journal, start="end")) as heard:
+            await until(lambda: heard.state == "live")
+            journal.write("new")
+            await until(lambda: messages(heard.lines) == ["new"])
+
+    asyncio.run(story())
+
+
+def test_a_unit_that_the_journal_does_not_know_is_named_until_it_speaks(journal: Journal) -> None:
+    journal.write("hello")
+
+    async def story() -> None:
+        one = source(journal, unit="mpc.service")
+        async with followed(one) as heard:
+            await until(lambda: heard.state == "live")
+            assert one.status.note == "the journal has no message of mpc.service yet: is it spelt as `systemctl` lists it?"
+            journal.write("at last", unit="mpc.service")
+            await until(lambda: messages(heard.lines) == ["at last"])
+            assert one.status.note == ""
+
+    asyncio.run(story())
+
+
+def test_a_journal_that_is_not_there_is_told_as_such(journal: Journal) -> None:
+    async def story() -> None:
+        one = JournaldSource("app", "mcp.service", directory=str(journal.folder / "nowhere"))
+        async with followed(one):
+            await until(lambda: bool(one.status.note))
+            assert one.status.note.startswith("there is no journal to read (")
+
+    asyncio.run(story())

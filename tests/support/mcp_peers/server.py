@@ -1,0 +1,77 @@
+"""A real MCP server with OAuth, by the official Python SDK: every client is registered and every user agrees at once.
+
+    server.py PORT PUBLIC_URL
+
+Run by the interpreter that has the SDK, not by that of the tests. Its own log is uvicorn's.
+"""
+
+import secrets
+import sys
+import time
+
+import uvicorn
+from mcp.server.auth.provider import AccessToken, AuthorizationCode, RefreshToken, construct_redirect_uri
+from mcp.server.auth.settings import AuthSettings, ClientRegistrationOptions
+from mcp.server.mcpserver import MCPServer
+from mcp.server.transport_security import TransportSecuritySettings
+from mcp.shared.auth import OAuthToken
+
+
+class Memory:
+    """Keeps clients, codes and tokens until the process ends: a restart forgets them, as it does in real life."""
+
+    def __init__(self):
+        self.clients, self.codes, self.tokens = {}, {}, {}
+
+    async def get_client(self, client_id):
+        return self.clients.get(client_id)
+
+    async def register_client(self, client_info):
+        self.clients[client_info.client_id] = client_info
+
+    async def authorize(self, client, params):
+        code = secrets.token_urlsafe(24)
+        self.codes[code] = AuthorizationCode(
+            code=code, scopes=params.scopes or [], expires_at=time.time() + 60, client_id=client.client_id, code_challenge=params.code_challenge,
+            redirect_uri=params.redirect_uri, redirect_uri_provided_explicitly=params.redirect_uri_provided_explicitly, resource=params.resource,
+        )  # fmt: skip
+        return construct_redirect_uri(str(params.redirect_uri), code=code, state=params.state)
+
+    async def load_authorization_code(self, client, authorization_code):
+        return self.codes.get(authorization_code)
+
+    async def exchange_authorization_code(self, client, authorization_code):
+        del self.codes[authorization_code.code]
+        token = secrets.token_urlsafe(24)
+        scopes, resource = authorization_code.scopes, authorization_code.resource
+        self.tokens[token] = AccessToken(token=token, client_id=client.client_id, scopes=scopes, resource=resource)
+        return OAuthToken(access_token=token, token_type="Bearer", expires_in=3600)
+
+    async def load_refresh_token(self, client, refresh_token) -> RefreshToken | None:
+        return None
+
+    async def load_access_token(self, token):
+        return self.tokens.get(token)
+
+    async def revoke_token(self, token):
+        self.tokens.pop(token.token, None)
+
+
+def main():
+    port, public = int(sys.argv[1]), sys.argv[2]
+    auth = AuthSettings(
+        issuer_url=public, resource_server_url=f"{public}/mcp", validate_token_resource=False,
+        client_registration_options=ClientRegistrationOptions(enabled=True),
+    )  # fmt: skip
+    server = MCPServer("connwatch-test", auth_server_provider=Memory(), auth=auth)
+
+    @server.tool()
+    def add(a: int, b: int) -> int:
+        """Adds."""
+        return a + b
+
+    app = server.streamable_http_app(transport_security=TransportSecuritySettings(enable_dns_rebinding_protection=False))
+    uvicorn.run(app, host="127.0.0.1", port=port, log_level="info", timeout_graceful_shutdown=1)
+
+
+main()

@@ -1,0 +1,208 @@
+"""What only a broken engine or a strict proxy does to the docker source. What real ones do is in tests/real/test_docker.py."""
+
+from __future__ import annotations
+
+import asyncio
+import tempfile
+from collections.abc import Awaitable, Callable, Iterator
+from pathlib import Path
+
+import pytest
+
+from connwatch.model.errors import SourceError
+from connwatch.sources.containers import Choice, Facts, identity
+from connwatch.sources.dialling import Ssh, make_dialler
+from connwatch.sources.docker import DockerSource
+from support.fake_engine import ID, FakeEngine, fake_engine
+from support.listening import Heard, listening
+from support.live import until
+
+LOGS = f"containers/{ID}/logs"
+
+
+@pytest.fixture
+def engine() -> Iterator[FakeEngine]:
+    with tempfile.TemporaryDirectory(prefix="cw-") as folder, fake_engine(Path(folder) / "engine.sock") as running:
+        yield running
+
+
+def source(engine: FakeEngine, watch_seconds: float = 0.3) -> DockerSource:
+    return DockerSource("s", Choice("app"), host=engine.host, start="beginning", watch_seconds=watch_seconds)
+
+
+def play(one: DockerSource, heard: Heard, tell: Callable[[], Awaitable[None]]) -> None:
+    async def story() -> None:
+        async with listening(one, heard):
+            await asyncio.wait_for(tell(), 15)
+
+    asyncio.run(story())
+
+
+def test_a_follow_that_has_gone_silent_is_opened_again(engine: FakeEngine) -> None:
+    engine.log.append((5, "one"))
+    one, heard = source(engine), Heard()
+
+    async def tell() -> None:
+        await until(lambda: heard.lines("s") == ["one"])
+        engine.log.append((6, "two"))  # the open follow never says so
+        await until(lambda: heard.lines("s") == ["one", "two"])
+
+    play(one, heard, tell)
+    assert one.status.reopened == {"silent": 1}
+    assert one.status.duplicates == 1
+    assert heard.gaps() == []
+    assert "down" not in heard.states()
+
+
+def test_an_idle_follow_is_left_alone(engine: FakeEngine) -> None:
+    engine.log.append((5, "one"))
+    one, heard = source(engine, watch_seconds=0.1), Heard()
+
+    async def tell() -> None:
+        await until(lambda: engine.asked.count(LOGS) > 5)
+
+    play(one, heard, tell)
+    assert engine.follows == 1
+
+
+def test_a_connection_cut_in_the_middle_is_gone_on_with_in_silence(engine: FakeEngine) -> None:
+    engine.log.append((5, "one"))
+    one, heard = source(engine, watch_seconds=60), Heard()
+
+    async def tell() -> None:
+        await until(lambda: heard.lines("s") == ["one"])
+        engine.log.append((6, "two"))
+        engine.cut.set()
+        await until(lambda: engine.follows >= 2)
+        engine.cut.clear()
+        await until(lambda: heard.lines("s") == ["one", "two"])
+
+    play(one, heard, tell)
+    assert one.status.reopened["failed"] == 0
+    assert one.status.note == ""
+    assert "down" not in heard.states()
+
+
+def test_what_rotation_took_away_meanwhile_is_told(engine: FakeEngine) -> None:
+    engine.log.append((5, "one"))
+    one, heard = source(engine), Heard()
+
+    async def tell() -> None:
+        await until(lambda: heard.lines("s") == ["one"])
+        engine.log[:] = [(9, "nine")]
+        await until(lambda: heard.lines("s") == ["one", "nine"])
+
+    play(one, heard, tell)
+    assert [(gap.reason, round(gap.end - gap.start)) for gap in heard.gaps()] == [("rotation", 4)]
+    assert one.status.gaps == {"rotation": 1}
+
+
+@pytest.mark.parametrize(
+    ("path", "answer", "told"),
+    [
+        ("containers/json", (b"forbidden", 403), "refuses GET /v1.41/containers/json (403): a socket proxy needs CONTAINERS=1 and EVENTS=1"),
+        ("events", (b"forbidden", 403), "refuses GET /v1.41/events (403)"),
+        (LOGS, (b"forbidden", 403), f"refuses GET /v1.41/{LOGS} (403)"),
+        ("containers/json", ({"message": "out of order"}, 500), "answers GET /v1.41/containers/json with 500: out of order"),
+        ("containers/json", (b"<html>", 200), "is no JSON: is it a container engine?"),
+        ("containers/json", ([{"Id": 1}], 200), "gives as its list of containers is none"),
+        ("events", (b'{"Action": 7}\n', 200), "gives as events is none"),
+        (f"containers/{ID}/json", ([], 200), "gives as container"),
+        ("version", ([], 200), "does not say which version of the engine's API it speaks"),
+        (f"{LOGS}?follow", (b"<html><body>no log</body>", 200), 'gives as the log of "app" is no log'),
+    ],
+)
+def test_an_answer_that_cannot_be_used_is_said(engine: FakeEngine, path: str, answer: tuple[object, int], told: str) -> None:
+    engine.log.append((5, "one"))
+    engine.hooks[path] = lambda request: request.give(*answer)
+    one, heard = source(engine), Heard()
+
+    async def tell() -> None:
+        await until(lambda: told in one.status.note)
+        assert one.status.state == "down"
+        del engine.hooks[path]
+        await until(lambda: heard.lines("s") == ["one"])
+        await until(lambda: one.status.note == "")
+
+    play(one, heard, tell)
+    assert one.status.reopened["failed"] >= 1
+
+
+def test_a_log_that_the_engine_cannot_read_is_down_until_it_can(engine: FakeEngine) -> None:
+    engine.log.append((5, "one"))
+    engine.hooks[LOGS] = lambda request: request.give({"message": "configured logging driver does not support reading"}, 501)
+    one, heard = source(engine, watch_seconds=0.1), Heard()
+
+    async def tell() -> None:
+        await until(lambda: "does not support reading" in one.status.note)
+        asked = len(engine.asked)
+        await asyncio.sleep(0.3)  # so long, to see that it does not ask all the time
+        assert len(engine.asked) - asked < 30
+        del engine.hooks[LOGS]
+        await until(lambda: heard.lines("s") == ["one"])
+
+    play(one, heard, tell)
+    assert heard.states()[0] == "down"
+    assert one.status.note == ""
+
+
+@pytest.mark.parametrize("path", ["version", "containers/json", f"containers/{ID}/json", f"{LOGS}?follow"])
+def test_an_engine_that_never_answers_does_not_hold_up_the_end(engine: FakeEngine, path: str) -> None:
+    engine.hooks[path] = lambda request: bool(engine.over.wait()) and None
+    one, heard = source(engine), Heard()
+    play(one, heard, lambda: until(lambda: path in engine.asked))  # `listening` sees to it that the end is prompt and nothing is left
+
+
+def test_a_reader_that_is_slow_is_felt_by_the_engine(engine: FakeEngine) -> None:
+    engine.log += [(5, "x" * 10_000)] * 5000
+    one = source(engine)
+
+    async def story() -> int:
+        batches = one.stream({})
+        try:
+            async for batch in batches:
+                if batch.data:
+                    await asyncio.sleep(0.5)  # a sink that hangs
+                    break
+        finally:
+            await batches.aclose()
+        return one.status.bytes
+
+    assert asyncio.run(story()) < 3_000_000
+
+
+@pytest.mark.parametrize(
+    ("name", "called"), [("/app", "app"), ("app", "app"), ("0123456789ab_shop-app-1", "shop-app-1"), ("/0123456789_app", "0123456789_app")]
+)
+def test_a_container_is_called_by_its_name_through_all_recreations(name: str, called: str) -> None:
+    assert identity(name) == called
+
+
+def test_a_choice_means_what_it_says() -> None:
+    compose = {"com.docker.compose.project": "shop", "com.docker.compose.service": "app"}
+    assert Choice("app").means("/app")
+    assert not Choice("app").means("app2")
+    assert Choice(project="shop", service="app").means("x", compose)
+    assert not Choice(project="shop", service="app").means("x", {**compose, "com.docker.compose.project": "other"})
+    assert Choice(label="a.b").means("x", {"a.b": ""})
+    assert Choice(label="a.b=c").means("x", {"a.b": "c"})
+    assert not Choice(label="a.b=c").means("x", {"a.b": "d"})
+
+
+@pytest.mark.parametrize(("text", "size"), [("10m", 10 * 1024**2), ("1k", 1024), ("20MB", 20 * 1024**2), ("", None), ("-1", None), ("x", None)])
+def test_the_size_at_which_a_log_rotates(text: str, size: int | None) -> None:
+    inspected = FakeEngine.inspected()
+    inspected["HostConfig"]["LogConfig"]["Config"] = {"max-size": text}
+    assert Facts.of(inspected).rotates_at == size
+
+
+def test_an_address_that_is_none_is_refused_for_good() -> None:
+    with pytest.raises(SourceError, match="use unix://, tcp:// or ssh://") as caught:
+        make_dialler("docker.example.org")
+    assert not caught.value.transient
+
+
+def test_ssh_gets_no_option_from_an_address() -> None:
+    dialler = make_dialler("ssh://someone@far.example.org:2222")
+    assert isinstance(dialler, Ssh)
+    assert dialler._command[-5:] == ("-p", "2222", "--", "someone@far.example.org", "docker system dial-stdio")

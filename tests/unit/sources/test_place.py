@@ -1,0 +1,151 @@
+"""Reading goes on where it was, and what comes again is known; what is not there any more is told."""
+
+from __future__ import annotations
+
+import json
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from connwatch.sources.frames import LogLine
+from connwatch.sources.landmarks import Landmarks
+from connwatch.sources.place import OVERLAP, STEP, Place
+
+SECOND = 1_000_000_000
+
+
+def line(at: int, text: str = "x", channel: int = 1) -> LogLine:
+    return LogLine(at, channel, f"{at} {text}\n".encode())
+
+
+def again(place: Place) -> Place:
+    """The same place in another process."""
+    other = Place.parse(place.cursor())
+    other.reopen()
+    return other
+
+
+def since(place: Place) -> int:
+    seconds, nanos = place.since().split(".")
+    return int(seconds) * SECOND + int(nanos)
+
+
+@given(
+    steps=st.lists(st.tuples(st.integers(0, OVERLAP // 2), st.sampled_from(["a", "b"]), st.sampled_from([1, 2])), min_size=1, max_size=60),
+    cuts=st.lists(st.integers(0, 60), max_size=4),
+)
+def test_a_log_read_in_parts_gives_every_line_once(steps: list[tuple[int, str, int]], cuts: list[int]) -> None:
+    """Equal stamps and equal texts among them."""
+    log, at = [], SECOND
+    for step, text, channel in steps:
+        at += step
+        log.append(line(at, text, channel))
+    read: list[LogLine] = []
+    place = Place("id", 0)
+    for end in [*sorted(cuts), len(log)]:
+        place = again(place)
+        start = since(place)
+        for one in log[:end]:
+            if one.at is not None and one.at >= start:
+                assert place.lost_before(one) is None
+                if place.take(one):
+                    read.append(one)
+    assert read == log
+
+
+def test_a_line_that_was_stored_late_is_not_lost() -> None:
+    place = Place("id", 0)
+    assert place.take(line(10 * SECOND))
+    resumed = again(place)
+    assert since(resumed) <= 10 * SECOND
+    later = [line(10 * SECOND), line(10 * SECOND - 5, "of the other channel"), line(11 * SECOND)]
+    assert [resumed.take(one) for one in later] == [False, True, True]
+
+
+def test_the_first_line_after_a_hole_says_where_the_hole_began() -> None:
+    place = Place("id", 0)
+    place.take(line(10 * SECOND))
+    resumed = again(place)
+    assert resumed.lost_before(line(15 * SECOND)) == 10 * SECOND
+    assert resumed.take(line(15 * SECOND))
+    assert resumed.lost_before(line(16 * SECOND)) is None
+
+
+def test_without_a_line_that_was_seen_nothing_is_claimed() -> None:
+    place = Place("id", 0)
+    place.skip_to(10 * SECOND)
+    resumed = again(place)
+    assert since(resumed) == 10 * SECOND + 1
+    assert resumed.lost_before(line(15 * SECOND)) is None
+
+
+def test_a_clock_that_was_set_back_does_not_hide_new_lines() -> None:
+    place = Place("id", 0)
+    place.take(line(100 * SECOND))
+    assert place.take(line(40 * SECOND))
+    assert since(again(place)) == 40 * SECOND
+    far = Place("id", 0)
+    far.take(line(100 * SECOND))
+    assert far.went_back(40 * SECOND)
+    assert since(far) == 40 * SECOND
+    assert not far.went_back(40 * SECOND + STEP)
+
+
+def test_a_line_whose_end_has_not_come_is_read_again() -> None:
+    place = Place("id", 0)
+    place.take(line(10 * SECOND))
+    assert since(Place.parse(place.cursor(pending=3 * SECOND))) == 3 * SECOND
+
+
+def test_a_cursor_stays_small() -> None:
+    place = Place("f" * 64, 1795420564)
+    for number in range(10_000):
+        place.take(line(1795420564 * SECOND + number))
+    assert len(place.cursor()) < 4000
+
+
+@pytest.mark.parametrize(
+    "cursor",
+    ["", "{}", "[]", "7", '{"id":"x","created":1}', '{"id":"x","created":"?","at":1,"seen":[]}', '{"id":"x","created":1,"at":1,"seen":[3]}'],
+)
+def test_a_cursor_that_is_none_is_refused(cursor: str) -> None:
+    with pytest.raises(ValueError, match=r"."):
+        Place.parse(cursor)
+
+
+def test_a_cursor_is_plain_json() -> None:
+    place = Place("id", 7)
+    place.take(line(SECOND))
+    assert json.loads(place.cursor()).keys() == {"id", "created", "at", "seen"}
+
+
+def test_an_announced_line_that_others_pass_is_missed_once() -> None:
+    landmarks = Landmarks(last=5)
+    landmarks.add(10)
+    landmarks.passed(8)
+    assert landmarks.ahead(8)
+    assert landmarks.missed() == []
+    landmarks.passed(12)
+    landmarks.passed(14)
+    assert landmarks.missed() == [(8, 12)]
+    assert landmarks.missed() == []
+
+
+def test_an_announced_line_that_comes_is_not_missed() -> None:
+    landmarks = Landmarks(target=10)
+    landmarks.passed(12)  # of the other channel, stored a little earlier
+    landmarks.passed(10)
+    assert landmarks.missed() == []
+    assert landmarks.target is None
+
+
+def test_a_log_whose_oldest_line_is_ahead_was_faster_than_its_reader() -> None:
+    landmarks = Landmarks(last=5)
+    landmarks.overrun(100)
+    landmarks.passed(7)  # what the open stream still gives of the old files
+    assert landmarks.missed() == []
+    landmarks.passed(100)
+    assert landmarks.missed() == [(7, 100)]
+    landmarks.passed(101)
+    assert landmarks.missed() == []
