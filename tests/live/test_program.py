@@ -168,15 +168,6 @@ def test_a_taken_port_is_status_3(configured: tuple[Path, int]) -> None:
             assert "--listen" in done.stderr
 
 
-def test_a_source_of_a_kind_that_is_not_followed_yet_is_said(tmp_path: Path) -> None:
-    (tmp_path / "c.toml").write_text('[[sources]]\nname = "a"\nkind = "journald"\nunit = "x"\n')
-    done = subprocess.run(
-        [*CONNWATCH, "run", "--config", str(tmp_path / "c.toml")], capture_output=True, text=True, timeout=30, env=QUIET, check=False
-    )
-    assert done.returncode == 2
-    assert "sources.0.kind: sources of kind journald are not followed by this version" in done.stderr
-
-
 def test_the_demonstration_plays_to_its_end_and_shows_every_kind_of_stop() -> None:
     done = subprocess.run(
         [*CONNWATCH, "demo", "--speed", "400", "--listen", f"127.0.0.1:{free_port()}"],

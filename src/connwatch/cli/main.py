@@ -15,6 +15,9 @@ _COMMANDS: dict[str, tuple[str, str]] = {
     "explain": ("connwatch.cli.explain:explain", "Say how a log line is read, and what is redacted."),
     "check": ("connwatch.cli.check:check", "Check the configuration, the catalogue and what your log formats hide."),
     "run": ("connwatch.cli.run:run", "Follow the configured logs, keep the attempts, serve the page and metrics."),
+    "attempts": ("connwatch.cli.attempts:attempts", "List the attempts that the daemon has recorded."),
+    "show": ("connwatch.cli.show:show", "Draw one recorded attempt, with what happened around it."),
+    "sources": ("connwatch.cli.sources:sources", "Show what is followed, and how that goes."),
     "tail": ("connwatch.cli.tail:tail", "Show attempts and events live."),
 }
 

@@ -10,17 +10,24 @@ import http.client
 import json
 import socket
 import time
-from collections.abc import Callable, Iterator, Mapping
-from typing import Any
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from typing import TYPE_CHECKING, Any
+from urllib.parse import urlencode
 
+from connwatch.cli.working import split_address
 from connwatch.model.errors import SourceError
 
-__all__ = ["Daemon"]
+if TYPE_CHECKING:
+    from connwatch.settings.models import Settings
+
+__all__ = ["DEFAULT_ADDRESS", "Daemon", "daemon_of"]
 
 Row = Mapping[str, Any]
 CONNECT_SECONDS = 2.0
 SILENT_SECONDS = 45.0  # three heartbeats of the stream
 AGAIN_SECONDS = 2.0
+A_PAGE = 500
+DEFAULT_ADDRESS = "127.0.0.1:9817"
 
 
 class Daemon:
@@ -38,16 +45,23 @@ class Daemon:
     def answers(self) -> bool:
         """Whether a connwatch daemon is there."""
         try:
-            return isinstance(self._get("/readyz", statuses=(200, 503)).get("ready"), bool)
+            return isinstance(self.get("/readyz", statuses=(200, 503)).get("ready"), bool)
         except SourceError:
             return False
 
-    def attempts(self) -> tuple[list[Row], str]:
-        """The attempts it remembers, the oldest first, and the position in the stream after which the news begin."""
-        found = self._get("/api/attempts?limit=500")
-        return found["attempts"][::-1], found["position"]
+    def attempts(self, asked: Sequence[tuple[str, str]], most: int) -> tuple[list[Row], str]:
+        """The attempts it has recorded, the latest first, and the position in the stream after which the news begin. `asked`: see docs/http.md."""
+        found: list[Row] = []
+        position, following = "", ""
+        while len(found) < most and following is not None:
+            page = [("limit", str(min(most - len(found), A_PAGE))), *([("after", following)] if following else [])]
+            answer = self.get(f"/api/attempts?{urlencode([*asked, *page])}")
+            found += answer["attempts"]
+            position, following = position or answer["position"], answer["next"]
+        return found, position
 
-    def _get(self, path: str, statuses: tuple[int, ...] = (200,)) -> dict[str, Any]:
+    def get(self, path: str, statuses: tuple[int, ...] = (200,)) -> dict[str, Any]:
+        """One answer. Raises SourceError for everything else than a daemon that answers with one of `statuses`."""
         link = http.client.HTTPConnection(self._host, self._port, timeout=CONNECT_SECONDS)
         try:
             link.request("GET", path, headers=self._headers)
@@ -55,7 +69,10 @@ class Daemon:
             body = answer.read()
             if answer.status == 401:
                 raise SourceError(f"the daemon at {self.address} asks for its token: name it in the configuration (http.token_file)")
-            found = json.loads(body) if answer.status in statuses else None
+            found = json.loads(body)
+            if answer.status not in statuses and isinstance(found, dict) and "error" in found:
+                raise SourceError(f"the daemon at {self.address} answers: {found['error']}")
+            found = found if answer.status in statuses else None
         except (OSError, http.client.HTTPException, ValueError) as error:
             raise SourceError(f"no daemon answers at {self.address}") from error
         finally:
@@ -113,3 +130,17 @@ class Daemon:
                     row: Row = {"lost": event["data"]} if event.get("event") == "lost" else json.loads(event["data"])
                     event = {"id": event["id"]}
                     yield event["id"], row
+
+
+def daemon_of(settings: Settings | None, address: str | None) -> Daemon:
+    """The daemon at `address`, or where the configuration says, or at the usual place. Raises ConfigError, a usage error for a bad address."""
+    token = None
+    listen = address or DEFAULT_ADDRESS
+    if settings is not None:
+        listen = address or settings.http.listen
+        if settings.http.token_file is not None:
+            from connwatch.settings.token import read_token
+
+            token = read_token(settings.http.token_file)
+    host, port = split_address(listen)
+    return Daemon({"0.0.0.0": "127.0.0.1", "::": "::1"}.get(host, host), port, token)  # noqa: S104 - asked for, not listened on

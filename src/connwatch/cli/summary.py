@@ -11,7 +11,7 @@ from connwatch.cli.words import day
 from connwatch.model.attempt import Outcome
 from connwatch.model.record import Unparsed
 
-__all__ = ["summary"]
+__all__ = ["summary", "totals"]
 
 _SAMPLES = 2
 _SAMPLE_WIDTH = 100
@@ -21,7 +21,8 @@ def summary(
     rows: Sequence[Row], counted: Counter[Outcome], stats: Mapping[str, Any], samples: Sequence[Unparsed], *, show_probes: bool
 ) -> Iterator[str]:
     """One message after the other; `stats` are the engine's totals."""
-    yield _attempts(rows, counted, stats, show_probes=show_probes)
+    lines = _many(stats.get("lines") or 0, "line")
+    yield f"{totals(rows, counted, show_probes=show_probes)}; {lines} read" if rows else f"no connector attempt in {lines}"
     probes = counted[Outcome.PROBE]
     if probes and not show_probes:
         yield f"{_many(probes, 'probe')} not shown: health checks, scanners and the like (--outcome probe shows them)"
@@ -37,10 +38,8 @@ def summary(
         yield f"{_many(stats['oversized'], 'line')} too long to be read"
 
 
-def _attempts(rows: Sequence[Row], counted: Counter[Outcome], stats: Mapping[str, Any], *, show_probes: bool) -> str:
-    lines = _many(stats.get("lines") or 0, "line")
-    if not rows:
-        return f"no connector attempt in {lines}"
+def totals(rows: Sequence[Row], counted: Counter[Outcome], *, show_probes: bool) -> str:
+    """How many attempts of which outcome, where and when; there is at least one row."""
     parts = ", ".join(f"{counted[outcome]:,} {outcome.value}" for outcome in Outcome if counted[outcome] and outcome is not Outcome.PROBE)
     days = sorted({day(row.started_at) for row in rows})
     when = days[0] if len(days) == 1 else f"{days[0]} to {days[-1]}"
@@ -48,7 +47,7 @@ def _attempts(rows: Sequence[Row], counted: Counter[Outcome], stats: Mapping[str
     where = f" at {next(iter(servers))}" if len(servers) == 1 and servers != {"-"} else ""
     count = counted.total() - (0 if show_probes else counted[Outcome.PROBE])
     pieces = f" in {len(rows):,} pieces, because some cannot be told apart," if count < len(rows) else ""
-    return f"{_many(count, 'attempt')}{pieces}{where}, {when} (UTC): {parts or 'probes only'}; {lines} read"
+    return f"{_many(count, 'attempt')}{pieces}{where}, {when} (UTC): {parts or 'probes only'}"
 
 
 def _many(count: int, noun: str) -> str:

@@ -13,11 +13,10 @@ from connwatch.cli.console import say, screen
 from connwatch.cli.far import Hearing, far_sources
 from connwatch.cli.filters import MOMENT
 from connwatch.cli.inputs import named_input, opened_inputs, parse_log_formats
-from connwatch.cli.remote import Daemon
+from connwatch.cli.remote import Daemon, daemon_of
 from connwatch.cli.setup import Setup, config_option, log_format_option, prepare
 from connwatch.cli.telling import Chosen
-from connwatch.cli.watching import Show, Shown, shown_on
-from connwatch.cli.working import split_address
+from connwatch.cli.watching import FINAL, Show, Shown, shown_on
 from connwatch.diagnose.serial import CHANGE_SCHEMA, change_row
 from connwatch.model.attempt import Outcome
 from connwatch.model.errors import ConfigError, SourceError
@@ -28,14 +27,16 @@ if TYPE_CHECKING:
 
 __all__ = ["tail"]
 
-DEFAULT_ADDRESS = "127.0.0.1:9817"
+MOST_PAST = 100_000
+A_LOOK_BACK = 500
 
 
 _HELP = """\
 Show attempts and their steps as they happen.
 
 From the running daemon; where none answers, from the configured sources; or from the FILEs that are named. With --ssh from logs on
-another host, as ssh knows it: of containers (nginx-proxy and coda-mcp where none is named), or of files.
+another host, as ssh knows it: of containers (nginx-proxy and coda-mcp where none is named), or of files. When the daemon is started again, what is
+shown goes on where it was.
 
 \b
 Examples:
@@ -59,7 +60,7 @@ Exit status: 0 ended as it should; 2 wrong usage or configuration;
 @click.option("--stage", "stages", multiple=True, type=click.Choice([stage.value for stage in Stage]), help="Only steps of this stage. Repeatable.")
 @click.option("--outcome", "outcomes", multiple=True, type=click.Choice([one.value for one in Outcome]), help="Only with this outcome. Repeatable.")
 @click.option("--since", type=MOMENT, help="Begin with what is known since then: 30m, 2h, 2026-11-23T07:51Z.")
-@click.option("--no-follow", is_flag=True, help="Show what there is, and end.")
+@click.option("--no-follow", is_flag=True, help="Show what there is, at most the latest 500 without --since, and end.")
 @click.option("--json", "as_json", is_flag=True, help="One JSON object a line.")
 @click.option("--format", "format_", default="auto", metavar="FORMAT", help="The format of every FILE that has none before it.")
 @click.option("--ssh", "host", metavar="HOST", help="Follow logs on this host: nothing need be installed there. FILEs are files there.")
@@ -87,7 +88,8 @@ def tail(
 ) -> int:
     """See _HELP."""
     setup = prepare(config, parse_log_formats(log_formats))
-    show = shown_on(screen(), Chosen(clients, servers, stages, outcomes, since), json=as_json)
+    chosen = Chosen(clients, servers, stages, outcomes, since)
+    show = shown_on(screen(), chosen, json=as_json)
     try:
         if host is not None or containers or ssh_config is not None:
             if host is None:
@@ -97,15 +99,15 @@ def tail(
                 raise click.UsageError(f"--ssh follows; for what there is already, {hint}")
             formats = setup.catalogue.formats
             _known_format(format_, formats)
-            chosen = far_sources(host, containers, files, formats=formats, format_=format_, since=since, ssh_config=ssh_config)
-            _followed(setup, show, chosen)
+            far = far_sources(host, containers, files, formats=formats, format_=format_, since=since, ssh_config=ssh_config)
+            _followed(setup, show, far)
             return 0
         if files:
             _from_files(setup, show, files, format_, since=since, follow=not no_follow)
             return 0
-        daemon = _daemon(setup, address)
+        daemon = daemon_of(setup.settings, address)
         if daemon.answers():
-            _from_daemon(daemon, show, since=since, follow=not no_follow)
+            _from_daemon(daemon, show, chosen, follow=not no_follow)
         elif address is not None or setup.settings is None or not setup.settings.sources:
             hint = "start one with `connwatch run --config FILE`, or name the logs: connwatch tail FILE..."
             raise SourceError(f"no daemon answers at {daemon.address}; {hint}")
@@ -117,33 +119,33 @@ def tail(
     return 0
 
 
-def _daemon(setup: Setup, address: str | None) -> Daemon:
-    token = None
-    listen = address or DEFAULT_ADDRESS
-    if setup.settings is not None:
-        http = setup.settings.http
-        listen = address or http.listen
-        if http.token_file is not None:
-            from connwatch.settings.token import read_token
-
-            token = read_token(http.token_file)
-    host, port = split_address(listen)
-    return Daemon({"0.0.0.0": "127.0.0.1", "::": "::1"}.get(host, host), port, token)  # noqa: S104 - asked for, not listened on
-
-
-def _from_daemon(daemon: Daemon, show: Show, *, since: float | None, follow: bool) -> None:
-    attempts, position = daemon.attempts()
-    if since is not None or not follow:
-        for attempt in attempts:
+def _from_daemon(daemon: Daemon, show: Show, chosen: Chosen, *, follow: bool) -> None:
+    """What is recorded, where it was asked for, then what comes; an attempt that ended between the two is told once."""
+    ended: set[str] = set()
+    most = MOST_PAST if chosen.since is not None else A_LOOK_BACK if not follow else 1
+    attempts, position = daemon.attempts(_asked(chosen), most)
+    if chosen.since is not None or not follow:
+        for attempt in reversed(attempts):
             kind = "updated" if attempt["open"] else "closed"
+            ended.update([] if attempt["open"] else [attempt["id"]])
             show.take({"schema": CHANGE_SCHEMA, "change": kind, "at": attempt["ended_at"], "attempt": attempt})
+        if len(attempts) == most:
+            say(f"these are the latest {most:,}; `connwatch attempts` lists older ones")
     if not follow:
         return
     for row in daemon.changes(position, say=say):
         if row is None:
             show.tick()
+        elif row["change"] in FINAL and row["attempt"]["id"] in ended:
+            ended.discard(row["attempt"]["id"])
         else:
             show.take(row)
+
+
+def _asked(chosen: Chosen) -> list[tuple[str, str]]:
+    parts = (("client", chosen.clients), ("server", chosen.servers), ("outcome", chosen.outcomes))
+    asked = [(name, one) for name, many in parts for one in many]
+    return asked if chosen.since is None else [*asked, ("since", repr(chosen.since))]
 
 
 def _from_files(setup: Setup, show: Show, files: Sequence[str], format_: str, *, since: float | None, follow: bool) -> None:

@@ -14,6 +14,7 @@ from connwatch.cli.words import OUTCOME_TONES, clock, day, lasting, percent, sta
 from connwatch.model.attempt import GOOD, Attempt, StageState, Step
 from connwatch.model.diagnosis import Diagnosis
 from connwatch.model.event import Event, Evidence, Stage
+from connwatch.model.mark import Gap, Mark
 
 __all__ = ["waterfall"]
 
@@ -31,9 +32,11 @@ _OFFSET: Final = 9
 _STAGE: Final = 17
 
 
-def waterfall(attempt: Attempt, width: int | None) -> list[Line]:
-    """The drawing in at most `width` columns; None: a pipe, nothing is cut or wrapped."""
-    return [*_heading(attempt), [], *_requests(attempt, width), *_missing(attempt, width), *_legend(attempt, width), *_diagnoses(attempt, width)]
+def waterfall(attempt: Attempt, width: int | None, marks: Sequence[Mark] = (), gaps: Sequence[tuple[str, Gap]] = ()) -> list[Line]:
+    """The drawing in at most `width` columns; None: a pipe, nothing is cut or wrapped. Marks and gaps stand between the requests."""
+    beside = sorted([*(_mark(one, attempt) for one in marks), *(_gap(*one, attempt) for one in gaps)], key=lambda one: one[0])
+    course = [*_requests(attempt, width, beside), *_missing(attempt, width), *_legend(attempt, width)]
+    return [*_heading(attempt), [], *course, *_diagnoses(attempt, width)]
 
 
 def _heading(attempt: Attempt) -> Iterator[Line]:
@@ -54,15 +57,36 @@ def _end(attempt: Attempt) -> str:
     return clock(attempt.ended_at, parts=12) if same_day else f"{day(attempt.ended_at)} {clock(attempt.ended_at, parts=12)}"
 
 
-def _requests(attempt: Attempt, width: int | None) -> Iterator[Line]:
+def _mark(mark: Mark, attempt: Attempt) -> tuple[float, Line]:
+    return mark.at, _beside(mark.at, attempt, mark.source, f"{mark.what}{f': {mark.detail}' if mark.detail else ''}")
+
+
+def _gap(source: str, gap: Gap, attempt: Attempt) -> tuple[float, Line]:
+    return gap.start, _beside(gap.start, attempt, source, f"lines of {lasting(gap.end - gap.start)} are lost: {gap.reason}")
+
+
+def _beside(at: float, attempt: Attempt, source: str, text: str) -> Line:
+    return [
+        (padded(_offset(at - attempt.started_at), _OFFSET, right=True), "faint"),
+        (" ◆ ", "warn"),
+        (padded(source, _STAGE), "warn"),
+        ("   -  ", "faint"),
+        (text, ""),
+    ]
+
+
+def _requests(attempt: Attempt, width: int | None, beside: Sequence[tuple[float, Line]]) -> Iterator[Line]:
     widest = (
         max((cells(_what(step.event)) for step in attempt.steps), default=0),
         max((cells(_places(step.event.evidence)) for step in attempt.steps), default=0),
     )
     lane = Lane([(step.event.started_at, step.event.at) for step in attempt.steps], _LANE) if width is not None and width >= _WIDE else None
     before: Event | None = None
+    waiting = list(beside)
     for run in _runs(attempt.steps):
         first = run[0].event
+        while waiting and waiting[0][0] < first.started_at:
+            yield waiting.pop(0)[1]
         if before is not None and first.started_at - before.at >= _LONG_GAP:
             yield [(" " * _OFFSET, ""), (f"  ┊ {lasting(first.started_at - before.at)}", "faint")]
         yield _request(attempt, run[0], width, lane, widest)
@@ -71,6 +95,7 @@ def _requests(attempt: Attempt, width: int | None) -> Iterator[Line]:
             yield [(" " * _OFFSET, ""), (between, "faint")]
             yield _request(attempt, run[-1], width, lane, widest)
         before = max((step.event for step in run), key=lambda event: event.at)
+    yield from (line for _, line in waiting)
 
 
 def _runs(steps: Sequence[Step]) -> Iterator[Sequence[Step]]:
@@ -119,7 +144,7 @@ def _what(event: Event) -> str:
 
 def _offset(seconds: float) -> str:
     if seconds < 1000:
-        return f"+{seconds:.3f}"
+        return f"{seconds:+.3f}"
     minutes, rest = divmod(int(seconds), 60)
     return f"+{minutes // 60}:{minutes % 60:02d}:{rest:02d}"
 

@@ -26,6 +26,7 @@ from connwatch.daemon.hearing import Ear
 from connwatch.daemon.restart import Rebuilt, rebuild
 from connwatch.model.change import Change
 from connwatch.model.heard import Heard
+from connwatch.model.taken import Taken
 from connwatch.sources.intake import Intake
 from connwatch.sources.source import EVERY_STREAM, Arrival, Batch, Source
 from connwatch.sources.supervise import supervise
@@ -59,7 +60,7 @@ class Recorder:
     """`now` gives the time in seconds since the epoch and runs `pace` times as fast as the wall's (1 except in demonstrations).
 
     Without a `journal` nothing is kept, and nothing is taken up again. `on_rebuilt` is told what was under way when the engine began,
-    `on_heard` of requests the moment that they are read (the engine must be `recording`).
+    `on_heard` of requests the moment that they are read (the engine must be `recording`), `on_taken` of all that was taken from a batch.
     """
 
     def __init__(
@@ -76,14 +77,14 @@ class Recorder:
         heartbeat: float = HEARTBEAT,
         on_turn: Callable[[], None] = lambda: None,
         on_rebuilt: Callable[[Rebuilt], None] = lambda _: None,
+        on_taken: Callable[[Sequence[Taken]], None] = lambda _: None,
         on_heard: Callable[[Sequence[Heard]], None] | None = None,
     ) -> None:
         self.engine, self.sources = engine, list(sources)
-        self.turned_at = time.monotonic()
-        self.begun = False
+        self.turned_at, self.begun = time.monotonic(), False
         self._sinks, self._journal, self._lateness, self._now, self._pace = list(sinks), journal, lateness, now, pace
         self._until_end, self._heartbeat, self._on_turn, self._on_rebuilt = until_end, heartbeat, on_turn, on_rebuilt
-        self._on_heard = on_heard
+        self._on_heard, self._on_taken = on_heard, on_taken
         self._streams: dict[str, str] = {}  # engine's name -> source's name
         self._cursors: dict[str, dict[str, str]] = {}  # of each source
         self._begin_with(sources)
@@ -261,6 +262,7 @@ class Recorder:
         if self._journal is None:
             return
         turn.take(taken, self._now())
+        self._on_taken(taken)
         reopened = source.status.reopened.total()
         if batch.marks or reopened != self._reopened[source.name]:
             self._reopened[source.name] = reopened

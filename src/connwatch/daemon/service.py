@@ -16,20 +16,21 @@ import os
 import signal
 import socket
 import time
-from collections import Counter
 from collections.abc import AsyncIterator, Callable, Iterable, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from connwatch.daemon.recorder import HEARTBEAT, Recorder
 from connwatch.daemon.restart import Rebuilt
+from connwatch.daemon.roster import source_figures, source_rows
 from connwatch.daemon.systemd import ServiceManager
 from connwatch.model.errors import ConnwatchError
 from connwatch.sinks.board import Board
 from connwatch.sinks.bus import Bus
-from connwatch.sinks.figures import Figures, Reload, SourceFigures
+from connwatch.sinks.figures import Figures, Keeping, Reload, SourceFigures
 from connwatch.sinks.labels import Labels
 from connwatch.sinks.metrics import Metrics
+from connwatch.sinks.requests import Requests
 from connwatch.sinks.sink import Sink
 from connwatch.sources.source import Source
 from connwatch.store.journal import Journal
@@ -76,7 +77,9 @@ class Service:
 
     def __post_init__(self) -> None:
         self.board, self.bus = Board(), Bus(life=self.journal.life, end=self.journal.first)
-        self.metrics = Metrics(Labels(self.hosts, self.causes))
+        self.bus.remember(Library(self.journal.address).past(REMEMBERED))  # before any reader comes
+        self.metrics = Metrics(Labels(self.hosts, self.causes, sources=len(self.sources)))
+        requests = Requests(self.metrics.labels)
         watchdog = self.manager.watchdog_seconds
         self.recorder = Recorder(
             self.engine,
@@ -84,6 +87,7 @@ class Service:
             (self.metrics, self.board, self.bus, *self.sinks),
             journal=self.journal,
             on_rebuilt=self._take_up,
+            on_taken=requests.take,
             on_heard=self.bus.hear,
             lateness=self.lateness,
             now=self.now,
@@ -93,7 +97,15 @@ class Service:
             on_turn=self.manager.feed,
         )
         self.reload = Reload(True, self.now())
-        Figures(self.metrics, open_attempts=self.board.open, sources=self.figures, changes_lost=lambda: self.bus.lost, reload=lambda: self.reload)
+        Figures(
+            self.metrics,
+            open_attempts=self.board.open,
+            sources=self.figures,
+            changes_lost=lambda: self.bus.lost,
+            reload=lambda: self.reload,
+            keeping=lambda: Keeping(self.journal.healthy, self.journal.lost),
+            requests=requests.counts,
+        )
 
     async def run(self, listening: socket.socket | None, *, ready: Callable[[], None] = lambda: None) -> None:
         """Work until stopped (or until the end). `listening` is the bound socket of the HTTP server, None for no server."""
@@ -109,12 +121,9 @@ class Service:
             await self.journal.close()
 
     def _take_up(self, rebuilt: Rebuilt) -> None:
-        """Let the sinks know what was under way, and what had been told."""
-        library = Library(self.journal.address)
+        """Let the sinks know what was under way, and what had been good."""
         self.board.begin(rebuilt.open)
-        if self.bus.end == self.bus.first:
-            self.bus.remember(library.past(REMEMBERED))
-        self.metrics.remember(library.successes())
+        self.metrics.remember(Library(self.journal.address).successes())
         if rebuilt.standings:
             log.info("going on from the state: %d streams, %d attempts under way", len(rebuilt.standings), len(rebuilt.open))
 
@@ -192,24 +201,7 @@ class Service:
 
     def figures(self) -> list[SourceFigures]:
         """Each source as it is now."""
-        read: Counter[str] = Counter()
-        unparsed: Counter[str] = Counter()
-        for stream, counts in self.engine.stats().sources.items():
-            read[self.recorder.owner(stream)] += counts["lines"]
-            unparsed[self.recorder.owner(stream)] += counts["unparsed"]
-        return [
-            SourceFigures(
-                source.name,
-                source.status.state in ("live", "catching_up"),
-                read[source.name],
-                unparsed[source.name],
-                source.status.newest_at,
-                source.status.lag,
-                source.status.reopened,
-                source.status.gaps,
-            )
-            for source in self.sources
-        ]
+        return source_figures(self.recorder)
 
     def alive(self) -> bool:
         """See Health."""
@@ -221,7 +213,11 @@ class Service:
 
     def report(self) -> list[dict[str, Any]]:
         """See Health."""
-        return [{"name": one.name, "state": one.status.state, "note": one.status.note} for one in self.sources]
+        return source_rows(self.recorder)
+
+    def trouble(self) -> str:
+        """See Health."""
+        return self.journal.note
 
 
 def _first(group: BaseExceptionGroup[ConnwatchError]) -> ConnwatchError:

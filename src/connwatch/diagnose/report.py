@@ -28,7 +28,9 @@ _ANSWERS: Final = {"supported": "**supported**", "ruled out": "ruled out", "not 
 
 
 def report(attempt: Attempt, catalogue: Catalogue, lines: Mapping[tuple[str, int], str] | None = None) -> str:
-    """The document of an attempt that was judged. `lines` maps (source, line number) to the redacted text of that line, as far as known."""
+    """The document of an attempt that was judged. `lines` maps (source, line number) to the redacted text of that line, as far as known;
+    None where lines are not kept: then they are named.
+    """
     parts = [
         f"# Connection attempt {plain(attempt.id, 40)}",
         "",
@@ -40,7 +42,7 @@ def report(attempt: Attempt, catalogue: Catalogue, lines: Mapping[tuple[str, int
         *_reasons(attempt),
         *_hypotheses(attempt, catalogue),
         *_next(attempt),
-        *_evidence(attempt, lines or {}),
+        *(_places(attempt) if lines is None else _evidence(attempt, lines)),
     ]
     return "\n".join(parts).rstrip("\n") + "\n"
 
@@ -142,6 +144,22 @@ def _next(attempt: Attempt) -> Iterator[str]:
     for diagnosis in attempt.diagnoses[:3]:
         steps += [check for check in diagnosis.checks if check not in steps]
     yield from (f"{number}. {_text(step)}" for number, step in enumerate(steps, 1))
+    yield ""
+
+
+def _places(attempt: Attempt) -> Iterator[str]:
+    yield from ("## Evidence", "", "The lines themselves are not kept. In the logs they are:", "")
+    lines: dict[str, list[list[int]]] = {}
+    for place in sorted((one for step in attempt.steps for one in step.event.evidence), key=lambda one: one.line):
+        runs = lines.setdefault(place.source, [])
+        if runs and place.line <= runs[-1][1] + 1:
+            runs[-1][1] = max(runs[-1][1], place.end_line)
+        else:
+            runs.append([place.line, place.end_line])
+    for source, runs in lines.items():
+        shown = ", ".join(str(first) if first == last else f"{first}-{last}" for first, last in runs[:_MOST_QUOTED])
+        more = f" and {len(runs) - _MOST_QUOTED} more places" if len(runs) > _MOST_QUOTED else ""
+        yield f"- {_text(plain(source, 60))}: lines {shown}{more}"
     yield ""
 
 

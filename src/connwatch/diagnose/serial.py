@@ -7,6 +7,7 @@ Must not know who asks: no command line, no web, no time zone but UTC. Values we
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from datetime import UTC, datetime
 from typing import Any
 
@@ -14,8 +15,9 @@ from connwatch.model.attempt import Attempt, StageState, Step
 from connwatch.model.change import Change, Reached
 from connwatch.model.diagnosis import Diagnosis
 from connwatch.model.heard import Heard
+from connwatch.model.mark import Gap, Mark
 
-__all__ = ["CHANGE_SCHEMA", "SCHEMA", "attempt_detail", "attempt_row", "change_row", "heard_row", "iso"]
+__all__ = ["CHANGE_SCHEMA", "SCHEMA", "attempt_detail", "attempt_row", "change_row", "heard_row", "iso", "mark_rows"]
 
 SCHEMA = "connwatch.attempt/1"
 CHANGE_SCHEMA = "connwatch.change/1"
@@ -75,6 +77,13 @@ def change_row(change: Change) -> dict[str, Any]:
     if isinstance(change, Reached):
         row["step"] = _request(change.step)
     return row
+
+
+def mark_rows(marks: Iterable[Mark], gaps: Iterable[tuple[str, Gap]]) -> list[dict[str, Any]]:
+    """What happened around the logs, in the order of time. A gap has an end in `until` and its reason in `detail`."""
+    rows = [{"at": iso(one.at), "until": None, "source": one.source, "what": one.what, "detail": one.detail} for one in marks]
+    rows += [{"at": iso(gap.start), "until": iso(gap.end), "source": source, "what": "gap", "detail": gap.reason} for source, gap in gaps]
+    return sorted(rows, key=lambda row: str(row["at"]))
 
 
 def heard_row(heard: Heard) -> dict[str, Any]:

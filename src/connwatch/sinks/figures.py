@@ -15,10 +15,11 @@ from prometheus_client.registry import Collector
 
 from connwatch import __version__
 from connwatch.model.attempt import Attempt
-from connwatch.sinks.labels import GAPS, OTHER, REOPENED, STEPS, step_of
+from connwatch.sinks.labels import GAPS, OTHER, REOPENED, STEPS, WITH_HOST, step_of
 from connwatch.sinks.metrics import Metrics
+from connwatch.sinks.requests import METRIC as REQUESTS
 
-__all__ = ["Figures", "Reload", "SourceFigures"]
+__all__ = ["Figures", "Keeping", "Reload", "SourceFigures"]
 
 
 @dataclass(slots=True)
@@ -33,6 +34,7 @@ class SourceFigures:
     lag: float | None = None
     reopened: Mapping[str, int] = field(default_factory=dict)
     gaps: Mapping[str, int] = field(default_factory=dict)
+    duplicates: int = 0
 
 
 @dataclass(slots=True)
@@ -41,6 +43,14 @@ class Reload:
 
     successful: bool
     at: float
+
+
+@dataclass(slots=True)
+class Keeping:
+    """Whether the state is being written, and how many turns were lost because it could not be."""
+
+    healthy: bool
+    lost: int
 
 
 class Figures(Collector):
@@ -54,9 +64,11 @@ class Figures(Collector):
         sources: Callable[[], Iterable[SourceFigures]],
         changes_lost: Callable[[], int],
         reload: Callable[[], Reload],
+        keeping: Callable[[], Keeping],
+        requests: Mapping[tuple[str, str], int],
     ) -> None:
         self._metrics, self._open, self._sources, self._lost = metrics, open_attempts, sources, changes_lost
-        self._reload = reload
+        self._reload, self._keeping, self._requests = reload, keeping, requests
         metrics.add(self)
 
     def collect(self) -> Iterator[Metric]:
@@ -73,6 +85,7 @@ class Figures(Collector):
             ("connwatch_attempts_finished", "client"),
             ("connwatch_stalls", "step"),
             ("connwatch_stalls", "cause"),
+            *((metric, "host") for metric in WITH_HOST),
         ):
             overflow.add_metric([metric, label], self._metrics.labels.overflowed[metric, label])
         yield overflow
@@ -80,6 +93,11 @@ class Figures(Collector):
         lost.add_metric([], self._lost())
         yield lost
         yield from self._of_configuration()
+        yield from self._of_state()
+        seen = CounterMetricFamily(REQUESTS, "Connector requests in the proxy's log, by class of status.", labels=["host", "class"])
+        for labels, count in self._requests.items():
+            seen.add_metric(list(labels), count)
+        yield seen
 
     def _of_configuration(self) -> Iterator[Metric]:
         reload = self._reload()
@@ -88,6 +106,14 @@ class Figures(Collector):
         at = GaugeMetricFamily("connwatch_config_last_reload_success_timestamp_seconds", "When a configuration was last taken.")
         at.add_metric([], reload.at)
         yield from (good, at)
+
+    def _of_state(self) -> Iterator[Metric]:
+        keeping = self._keeping()
+        healthy = GaugeMetricFamily("connwatch_state_healthy", "Whether what happens is written to the state file.")
+        healthy.add_metric([], float(keeping.healthy))
+        lost = CounterMetricFamily("connwatch_state_turns_lost", "Turns that could not be written and were too many to wait.")
+        lost.add_metric([], keeping.lost)
+        yield from (healthy, lost)
 
     def _attempts(self) -> Metric:
         known = self._metrics.labels.clients
@@ -120,11 +146,13 @@ class Figures(Collector):
         lines = CounterMetricFamily("connwatch_lines_read", "Lines read.", labels=by)
         unparsed = CounterMetricFamily("connwatch_lines_unparsed", "Lines that no format took.", labels=by)
         reopened = CounterMetricFamily("connwatch_follow_reopened", "Times a source was opened again.", labels=["source", "reason"])
+        twice = CounterMetricFamily("connwatch_duplicates_dropped", "Lines that came a second time and were dropped.", labels=by)
         gaps = CounterMetricFamily("connwatch_source_gaps", "Times that lines are known to have been missed.", labels=["source", "reason"])
         for one in self._sources():
             up.add_metric([one.name], float(one.up))
             lines.add_metric([one.name], one.lines)
             unparsed.add_metric([one.name], one.unparsed)
+            twice.add_metric([one.name], one.duplicates)
             if one.newest_at is not None:
                 newest.add_metric([one.name], one.newest_at)
             if one.lag is not None:
@@ -133,4 +161,4 @@ class Figures(Collector):
                 reopened.add_metric([one.name, reason], one.reopened.get(reason, 0))
             for reason in GAPS:
                 gaps.add_metric([one.name, reason], one.gaps.get(reason, 0))
-        yield from (up, newest, lag, lines, unparsed, reopened, gaps)
+        yield from (up, newest, lag, lines, unparsed, twice, reopened, gaps)

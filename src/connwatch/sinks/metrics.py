@@ -100,7 +100,7 @@ class Metrics:
     def remember(self, successes: Mapping[tuple[str, str], float]) -> None:
         """The last good attempts from before this process, by client and server."""
         for (client, server), at in successes.items():
-            labels = client if client in self.labels.clients else OTHER, self.labels.host(server)
+            labels = client if client in self.labels.clients else OTHER, self.labels.known_host(server)
             self.last_success[labels] = max(at, self.last_success.get(labels, 0.0))
 
     def receive(self, changes: Sequence[Change]) -> None:
@@ -127,7 +127,7 @@ class Metrics:
                 self._end(attempt)
 
     def _begin(self, attempt: Attempt) -> None:
-        labels = self.labels.client("connwatch_attempts_started", attempt.client), self.labels.host(attempt.server)
+        labels = self.labels.client("connwatch_attempts_started", attempt.client), self.labels.host("connwatch_attempts_started", attempt.server)
         self._counted[attempt.id] = labels
         self._started.labels(*labels).inc(1, {"attempt_id": attempt.id})
 
@@ -145,7 +145,7 @@ class Metrics:
     def _end(self, attempt: Attempt) -> None:
         exemplar = {"attempt_id": attempt.id}
         client = self.labels.client("connwatch_attempts_finished", attempt.client)
-        host = self.labels.host(attempt.server)
+        host = self.labels.host("connwatch_attempts_finished", attempt.server)
         self._finished.labels(client, host, attempt.outcome.value).inc(1, exemplar)
         self._reach(attempt, client)
         if attempt.outcome is Outcome.PROBE:

@@ -29,6 +29,7 @@ class DockerSource:
     no cursor; later containers are read whole. `watch_seconds`: how often what is known from events and follows is checked.
     """
 
+    kind: ClassVar[str] = "docker"
     delivery: ClassVar[str] = "every line once while the engine keeps it; what its rotation or a removal took away first is told as a gap"
 
     def __init__(

@@ -34,6 +34,7 @@ class FileSource:
     `poll_seconds` is the slow poll behind the alarm. `now` gives the time that lines without a stamp get.
     """
 
+    kind: ClassVar[str] = "file"
     delivery: ClassVar[str] = "every line once, unless the file is truncated, deleted or compressed before it was read to its end"
 
     def __init__(

@@ -30,6 +30,7 @@ _CURSOR = re.compile(r"@\d{1,11}\.\d{6}|(?:[a-z]=[0-9a-f]+;?)+")  # a moment of 
 class JournaldSource:
     """Follows `unit`. `directory` is a journal elsewhere than where the system keeps its own; `start` holds where there is no cursor."""
 
+    kind: ClassVar[str] = "journald"
     delivery: ClassVar[str] = "every message once, as long as the journal keeps it"
 
     def __init__(

@@ -76,6 +76,8 @@ class Source(Protocol):
     name: str
     format: str
     status: SourceStatus
+    kind: ClassVar[str]
+    """The word for its kind in a configuration."""
     delivery: ClassVar[str]
     """What it promises about lines that may be lost or come twice, in one sentence for `connwatch sources` and the documentation."""
     expected: tuple[str, ...]

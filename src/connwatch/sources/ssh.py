@@ -49,6 +49,7 @@ class SshSource:
     A container that does not exist is waited for, or, where it is `optional`, ends the stream.
     """
 
+    kind: ClassVar[str] = "ssh"
     delivery: ClassVar[str] = (
         "every line once, as long as the other machine still has it: a container's by its stamps, a file's by its position; "
         "a command's lines that carry no stamp are best effort"

@@ -26,6 +26,7 @@ BACKLOG_SECONDS = 10.0
 class StdinSource:
     """Reads a descriptor until it is closed. `quiet_seconds`: see QUIET_SECONDS."""
 
+    kind: ClassVar[str] = "stdin"
     delivery: ClassVar[str] = "best effort: a pipe has no way back, what comes while nobody reads is the writer's to keep"
 
     def __init__(

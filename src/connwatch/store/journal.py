@@ -42,11 +42,11 @@ _STOPPED = frozenset({Outcome.FAILED, Outcome.STALLED})
 
 
 class Journal:
-    """`note` is "" while all is written, else what is wrong. `first` is the number that the next change will get."""
+    """`first` is the number that the next change will get. `trouble` says why nothing can be written at present, or is ""."""
 
     def __init__(self, opened: Opened, keep: Keep | None = None) -> None:
         self.address = opened.address
-        self.note = opened.note
+        self.trouble = ""
         self.lost = 0  # turns that could not be written and were too many to wait
         self._opened, self._keep = opened, keep or Keep()
         self._thread = ThreadPoolExecutor(1, thread_name_prefix="connwatch-journal")
@@ -63,6 +63,16 @@ class Journal:
         (last,) = self._connection.execute("SELECT coalesce(max(seq), 0) FROM sqlite_sequence WHERE name = 'changes'").fetchone()
         self.first = int(last) + 1
         self._connection.execute("DELETE FROM meta WHERE name = 'clean'")
+
+    @property
+    def note(self) -> str:
+        """What the operator must know of the state now, or "": trouble first, then what was found when it was opened."""
+        return self.trouble or self._opened.note
+
+    @property
+    def healthy(self) -> bool:
+        """Whether what happens now will be known after a restart."""
+        return self._opened.lasting and not self.trouble
 
     def _fact(self, name: str, make: Callable[[], str]) -> str:
         found = self._connection.execute("SELECT value FROM meta WHERE name = ?", (name,)).fetchone()
@@ -101,11 +111,11 @@ class Journal:
             self._waiting.append((self.first, turn))
             self.first += len(turn.changes)
         self._watermark = max(self._watermark, turn.watermark)
-        due = self._waiting if not self.note else now - self._tried_at >= AGAIN_SECONDS and (self._waiting or self._dirty)
-        if due or (self._dirty and not self.note and now - self._written_at >= CURSOR_SECONDS):
+        due = self._waiting if not self.trouble else now - self._tried_at >= AGAIN_SECONDS and (self._waiting or self._dirty)
+        if due or (self._dirty and not self.trouble and now - self._written_at >= CURSOR_SECONDS):
             self._tried_at = now
             await self.within(self._write)
-        if now - self._pruned_at >= PRUNE_SECONDS and not self.note:
+        if now - self._pruned_at >= PRUNE_SECONDS and not self.trouble:
             self._pruned_at = now
             await self.within(self._prune)
 
@@ -152,16 +162,16 @@ class Journal:
         self._waiting.clear()
         self._dirty.clear()
         self._written_at = time.monotonic()
-        if self.note.startswith("cannot be written"):
+        if self.trouble:
             log.warning("the state is written again")
-            self.note = ""
+            self.trouble = ""
 
     def _failed(self, connection: sqlite3.Connection, error: sqlite3.Error) -> None:
         if connection.in_transaction:
             connection.execute("ROLLBACK")
-        if not self.note:
+        if not self.trouble:
             log.warning("the state cannot be written (%s): going on without; what happens now is lost if connwatch ends before that is mended", error)
-        self.note = f"cannot be written: {error}"
+        self.trouble = f"the state cannot be written: {error}"
         while len(self._waiting) > MOST_WAITING:
             self._waiting.popleft()
             self.lost += 1

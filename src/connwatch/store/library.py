@@ -80,10 +80,12 @@ class Library:
     @classmethod
     def of_file(cls, path: Path) -> Library:
         """The library in a state file that a daemon has written. Raises SourceError where there is none."""
-        if not path.exists():
-            raise SourceError(
-                f"{path} does not exist: nothing was recorded there yet (state.path says where; `connwatch run` records)", transient=False
-            )
+        try:
+            there = path.exists()
+        except OSError as error:
+            raise SourceError(f"{path} cannot be read ({error.strerror})") from error
+        if not there:
+            raise SourceError(f"{path} does not exist: nothing was recorded there yet (state.path says where; `connwatch run` records)")
         library = cls(f"{path.absolute().as_uri()}?mode=ro")
         with library._asked() as connection:
             (application,) = connection.execute("PRAGMA application_id").fetchone()
@@ -134,6 +136,14 @@ class Library:
                 "SELECT at, source, what, detail FROM marks WHERE at BETWEEN ? AND ? AND what != 'gap' ORDER BY at", (start, end)
             )
             return [Mark(*row) for row in rows]
+
+    def gaps(self, start: float, end: float) -> list[tuple[str, Gap]]:
+        """Where lines of a stream are known to be lost, touching the time between two moments."""
+        with self._asked() as connection:
+            rows = connection.execute(
+                "SELECT source, detail, at, until FROM marks WHERE what = 'gap' AND at <= ? AND until >= ? ORDER BY at", (end, start)
+            )
+            return [(stream, Gap(reason, since, until)) for stream, reason, since, until in rows]
 
     def successes(self) -> dict[tuple[str, str], float]:
         """When the last good attempt of each client with each server ended, seconds since the epoch."""

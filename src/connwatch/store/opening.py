@@ -37,12 +37,14 @@ _FULL = frozenset({errno.ENOSPC, errno.EDQUOT})
 class Opened:
     """An open state. `address` is an SQLite URI under which readers find it; `note` is what the operator must know, or "".
 
-    `lock` holds the file against a second daemon as long as it is open; None in memory.
+    `lasting` is False where a file was asked for and memory had to do. `lock` holds the file against a second daemon as long as it is open;
+    None in memory.
     """
 
     connection: sqlite3.Connection
     address: str
     note: str = ""
+    lasting: bool = True
     lock: int | None = None
 
     def close(self) -> None:
@@ -96,7 +98,7 @@ def latest_version() -> int:
 
 def _without_file(note: str) -> Opened:
     opened = in_memory()
-    opened.note = note
+    opened.note, opened.lasting = note, False
     return opened
 
 

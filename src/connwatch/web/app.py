@@ -1,10 +1,12 @@
-"""The HTTP application: metrics, health, attempts as JSON, changes as they happen, and one plain page. Read-only; decides nothing.
+"""The HTTP application: metrics, health, attempts, marks and sources as JSON, changes as they happen, and one plain page. Read-only.
 
-Everything it answers was redacted at the parser's edge. The page has no inline script and puts text into the document as text only.
+docs/http.md says for users what each path answers. Everything it answers was redacted at the parser's edge. The page
+has no inline script and puts text into the document as text only.
 """
 
 from __future__ import annotations
 
+import json
 from asyncio import to_thread
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -17,17 +19,23 @@ from starlette.responses import JSONResponse, PlainTextResponse, Response, Strea
 from starlette.routing import Route
 from starlette.types import ASGIApp
 
-from connwatch.diagnose.serial import attempt_detail, attempt_row, change_row
+from connwatch.diagnose.serial import attempt_detail, attempt_row, change_row, mark_rows
 from connwatch.model.attempt import Attempt
 from connwatch.model.change import Change
+from connwatch.model.errors import SourceError
 from connwatch.sinks.bus import Bus
-from connwatch.store.library import Choice, Library
+from connwatch.store.codec import written_attempt
+from connwatch.store.library import Library
+from connwatch.web.asking import QuestionError, choice_of, cursor_of, heard_by, limit_of, moment_of, wanted_by, written_cursor
 from connwatch.web.guard import Guard
 from connwatch.web.sse import follow
 
-__all__ = ["Health", "View", "create_app"]
+__all__ = ["AROUND", "Health", "View", "create_app"]
 
-MOST_LISTED = 500
+AROUND = 60.0
+"""Seconds before and after an attempt within which marks may explain it."""
+MOST_MARKS = 1000
+_LAST = 253_402_300_799.0  # the end of the year 9999
 STATIC: dict[str, tuple[str, str]] = {
     "/": ("index.html", "text/html; charset=utf-8"),
     "/app.js": ("app.js", "text/javascript; charset=utf-8"),
@@ -47,7 +55,11 @@ class Health(Protocol):
         ...
 
     def report(self) -> list[dict[str, Any]]:
-        """Each source with its state and a note."""
+        """Each source as it is: see docs/http.md, /api/sources."""
+        ...
+
+    def trouble(self) -> str:
+        """What is wrong with keeping the state, in a sentence, or ""."""
         ...
 
 
@@ -71,9 +83,19 @@ def create_app(view: View, token: str | None = None) -> ASGIApp:
         Route("/api/attempts", site.attempts),
         Route("/api/attempts/{id}", site.attempt),
         Route("/api/changes", site.changes),
+        Route("/api/marks", site.marks),
+        Route("/api/sources", site.sources),
         *(Route(path, _static(*what)) for path, what in STATIC.items()),
     ]
-    return Guard(Starlette(routes=routes), token)
+    return Guard(Starlette(routes=routes, exception_handlers={QuestionError: _bad_question, SourceError: _unreadable}), token)
+
+
+async def _bad_question(_: Request, error: Exception) -> Response:
+    return JSONResponse({"error": str(error)}, 400)
+
+
+async def _unreadable(_: Request, error: Exception) -> Response:
+    return JSONResponse({"error": str(error)}, 503)
 
 
 class _Site:
@@ -89,51 +111,72 @@ class _Site:
         return PlainTextResponse("alive\n" if alive else "the engine's loop stands still\n", 200 if alive else 503)
 
     async def readyz(self, _: Request) -> Response:
-        ready = self._view.health.ready()
-        return JSONResponse({"ready": ready, "sources": self._view.health.report()}, 200 if ready else 503)
+        health = self._view.health
+        ready = health.ready()
+        sources = [{key: row[key] for key in ("name", "state", "attached", "deaf", "note", "warning")} for row in health.report()]
+        return JSONResponse({"ready": ready, "sources": sources, "state": {"note": health.trouble()}}, 200 if ready else 503)
 
     async def attempts(self, request: Request) -> Response:
         query = request.query_params
-        clients, servers, outcomes = (query.getlist(name) for name in ("client", "server", "outcome"))
-        choice = Choice(clients, servers, outcomes)
-        try:
-            limit = min(max(int(request.query_params.get("limit", "100")), 1), MOST_LISTED)
-        except ValueError:
-            return JSONResponse({"error": "limit is a number"}, 400)
+        choice, limit, after, written = choice_of(query), limit_of(query), cursor_of(query), _form(query.get("form"), _listed)
         position = self._view.bus.position  # before the question: what is told meanwhile comes again, and nothing is missed
-        found = await to_thread(self._view.library.attempts, choice, limit=limit)
-        return JSONResponse({"position": position, "attempts": [{**attempt_row(one), "open": one.open} for one in found]})
+        found = await to_thread(self._view.library.attempts, choice, limit=limit + 1, after=after)
+        page = found[:limit]
+        following = written_cursor(page[-1]) if len(found) > limit else None
+        return JSONResponse({"position": position, "next": following, "attempts": [written(one) for one in page]})
 
     async def attempt(self, request: Request) -> Response:
-        found = await to_thread(self._view.library.called, request.path_params["id"])
-        exact = [one for one in found if one.id == request.path_params["id"]] or found
-        if len(exact) != 1:
-            return JSONResponse({"error": "several attempts are called so" if exact else "no such attempt is remembered"}, 404)
-        return JSONResponse(attempt_detail(exact[0]))
+        wanted, written = request.path_params["id"], _form(request.query_params.get("form"), attempt_detail)
+        found = await to_thread(self._view.library.called, wanted)
+        exact = [one for one in found if one.id == wanted] or found
+        if not exact:
+            return JSONResponse({"error": f"no attempt is known whose id begins with {wanted[:60]!r}"}, 404)
+        if len(exact) > 1:
+            ids = [one.id for one in exact]
+            return JSONResponse({"error": f"{wanted[:60]!r} begins several ids: {', '.join(ids)}", "several": ids}, 404)
+        start, end = exact[0].started_at - AROUND, exact[0].ended_at + AROUND
+        return JSONResponse({**written(exact[0]), "marks": await to_thread(self._marks_between, start, end)})
+
+    async def marks(self, request: Request) -> Response:
+        since, until = moment_of(request.query_params, "since"), moment_of(request.query_params, "until")
+        found = await to_thread(self._marks_between, 0.0 if since is None else since, _LAST if until is None else until)
+        return JSONResponse({"marks": found[-MOST_MARKS:], "left_out": max(len(found) - MOST_MARKS, 0)})
+
+    def _marks_between(self, start: float, end: float) -> list[dict[str, Any]]:
+        library = self._view.library
+        return mark_rows(library.marks(start, end), library.gaps(start, end))
+
+    async def sources(self, _: Request) -> Response:
+        return JSONResponse({"sources": self._view.health.report(), "state": {"note": self._view.health.trouble()}})
 
     async def changes(self, request: Request) -> Response:
-        wanted = _filter(request)
+        wanted = wanted_by(request.query_params)
         after = request.headers.get("last-event-id") or request.query_params.get("after")
 
         def wanted_change(change: Change) -> bool:
             return wanted(change.attempt)
 
-        stream = follow(self._view.bus, after, change_row, wanted=wanted_change)
+        stream = follow(self._view.bus, after, change_row, wanted=wanted_change, wanted_at_once=heard_by(request.query_params))
         return StreamingResponse(stream, media_type="text/event-stream", headers={"X-Accel-Buffering": "no"})
 
 
-def _filter(request: Request) -> Callable[[Attempt], bool]:
-    """`client`, `server` and `outcome` in the query narrow down what is listed."""
-    client, server, outcome = (request.query_params.get(name) for name in ("client", "server", "outcome"))
+def _listed(attempt: Attempt) -> dict[str, Any]:
+    """An attempt in a list: the published form, and whether it is under way."""
+    return {**attempt_row(attempt), "open": attempt.open}
 
-    def wanted(attempt: Attempt) -> bool:
-        return (
-            (client is None or attempt.client == client)
-            and (server is None or attempt.server == server)
-            and (outcome is None or attempt.outcome.value == outcome)
-        )
 
-    return wanted
+def _form(name: str | None, usual: Callable[[Attempt], dict[str, Any]]) -> Callable[[Attempt], dict[str, Any]]:
+    """How attempts are written: "stored" is what the state holds, for our own commands, which draw and report from the whole attempt."""
+    if name is None:
+        return usual
+    if name != "stored":
+        raise QuestionError("form is stored, or left out")
+
+    def stored(attempt: Attempt) -> dict[str, Any]:
+        found: dict[str, Any] = json.loads(written_attempt(attempt))
+        return found
+
+    return stored
 
 
 def _static(name: str, media_type: str) -> Callable[[Request], Any]:

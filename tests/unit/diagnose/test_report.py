@@ -133,8 +133,13 @@ def test_a_good_attempt_needs_no_diagnosis(judged, catalogue):
     text = report(judged("claude", f"{TOKEN} post:200*2"), catalogue)
     assert "None is needed." in text
     assert "## Next steps" not in text
-    assert "## Evidence" not in text
     assert "never came" not in text
+
+
+def test_lines_that_are_not_kept_are_named(judged, catalogue):
+    attempt = judged("claude", TOKEN)
+    assert "The lines themselves are not kept. In the logs they are:\n\n- example: lines 1-8\n" in report(attempt, catalogue)
+    assert "## Evidence" not in report(attempt, catalogue, {})
 
 
 def test_a_document_says_that_it_was_settled_by_counting(judged, catalogue):

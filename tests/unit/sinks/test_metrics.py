@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import shutil
 import subprocess
+from collections.abc import Sequence
 
 import pytest
 from prometheus_client.exposition import choose_encoder
@@ -12,9 +13,12 @@ from prometheus_client.parser import text_string_to_metric_families as parse_cla
 
 from connwatch.model.attempt import Attempt
 from connwatch.model.change import Closed, Evicted, Opened, Reached, Updated, Withdrawn
-from connwatch.sinks.figures import Figures, Reload, SourceFigures
-from connwatch.sinks.labels import MOST_HOSTS, Labels, step_of
+from connwatch.model.record import Request
+from connwatch.model.taken import Taken
+from connwatch.sinks.figures import Figures, Keeping, Reload, SourceFigures
+from connwatch.sinks.labels import BUDGET, MOST_HOSTS, Labels, step_of
 from connwatch.sinks.metrics import SETTLED, Metrics
+from connwatch.sinks.requests import Requests
 from support.attempts import HOST, T, a_probe, connected, the_silence
 
 CAUSES = [("session", "token-unused"), ("reach", "proxy-redirect")]
@@ -22,10 +26,20 @@ OPENMETRICS = "application/openmetrics-text; version=1.0.0"
 Key = tuple[str, tuple[str, ...]]
 
 
-def made(hosts: tuple[str, ...] = (HOST,), open_attempts: list[Attempt] | None = None) -> Metrics:
-    metrics = Metrics(Labels(hosts, CAUSES))
-    source = SourceFigures("nginx-proxy", True, 10, 2, T, 0.25, {"rotated": 1}, {})
-    Figures(metrics, open_attempts=lambda: open_attempts or [], sources=lambda: [source], changes_lost=lambda: 0, reload=lambda: Reload(True, T))
+def made(hosts: tuple[str, ...] = (HOST,), open_attempts: list[Attempt] | None = None, taken: Sequence[Taken] = ()) -> Metrics:
+    metrics = Metrics(Labels(hosts, CAUSES, sources=1))
+    requests = Requests(metrics.labels)
+    requests.take(taken)
+    source = SourceFigures("nginx-proxy", True, 10, 2, T, 0.25, {"rotated": 1}, {}, 3)
+    Figures(
+        metrics,
+        open_attempts=lambda: open_attempts or [],
+        sources=lambda: [source],
+        changes_lost=lambda: 0,
+        reload=lambda: Reload(True, T),
+        keeping=lambda: Keeping(False, 7),
+        requests=requests.counts,
+    )
     return metrics
 
 
@@ -139,6 +153,45 @@ def test_even_a_long_list_of_hosts_keeps_the_budget() -> None:
     metrics = made(hosts=tuple(f"h{number}.example" for number in range(500)))
     assert len(metrics.labels.hosts) == MOST_HOSTS + 1
     assert len(samples(metrics)) < 5000
+
+
+def request(line: int, status: int | None, host: str = HOST, role: str = "proxy") -> Taken:
+    return Taken("nginx-proxy", Request("nginx-proxy", line, line, T, False, role, "combined", "POST", "/mcp", host=host, status=status), None)
+
+
+def test_requests_of_the_proxy_are_counted_by_host_and_class() -> None:
+    taken = [request(1, 401), request(2, 200), request(3, 204), request(4, 200, "elsewhere.example"), request(5, None), request(6, 200, role="app")]
+    found = {key[1]: value for key, value in samples(made(taken=taken)).items() if key[0] == "connwatch_requests_total" and value}
+    assert found == {("4xx", HOST): 1, ("2xx", HOST): 2, ("2xx", "other"): 1}
+
+
+def test_the_state_and_dropped_lines_are_shown() -> None:
+    found = samples(made())
+    assert found["connwatch_state_healthy", ()] == 0
+    assert found["connwatch_state_turns_lost_total", ()] == 7
+    assert found["connwatch_duplicates_dropped_total", ("nginx-proxy",)] == 3
+
+
+def test_the_budget_of_series_is_held_at_the_start_and_hosts_beyond_it_are_counted() -> None:
+    hosts = [f"h{number}.example" for number in range(MOST_HOSTS)]
+    narrow = Labels(hosts, CAUSES, sources=1, budget=2600)
+    assert 1 < len(narrow.hosts) < MOST_HOSTS
+    metrics = Metrics(narrow)
+    attempt = connected()
+    attempt.server = hosts[-1]
+    metrics.receive([Closed(T, attempt)])
+    assert narrow.overflowed["connwatch_attempts_finished", "host"] == 1
+    assert len(Labels(hosts, CAUSES, sources=2000).hosts) == 1, "so many sources leave nothing for hosts"
+
+
+def test_the_budget_counts_what_is_really_exported() -> None:
+    metrics = made(hosts=tuple(f"h{number}.example" for number in range(MOST_HOSTS)))
+    labels = metrics.labels
+    for client in labels.clients:
+        metrics.remember({(client, host): T for host in labels.hosts})
+    reckoned = labels._without_hosts(1) + labels._of_a_host() * len(labels.hosts)
+    assert len(samples(metrics)) <= reckoned <= len(samples(metrics)) + 30
+    assert reckoned < BUDGET
 
 
 def test_open_attempts_are_looked_up_when_asked_for() -> None:

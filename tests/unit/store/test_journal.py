@@ -278,3 +278,30 @@ def test_a_state_that_is_not_there_or_not_ours_says_so(tmp_path: Path) -> None:
 def moved(attempt: Attempt, seconds: float) -> Attempt:
     attempt.started_at, attempt.ended_at = T + seconds, T + seconds + 1
     return attempt
+
+
+def test_a_state_that_was_set_aside_is_told_and_hinders_nothing(tmp_path: Path) -> None:
+    path = tmp_path / "state.db"
+    path.write_bytes(b"no state at all, but somebody's file" * 200)
+
+    async def tell(journal: Journal) -> None:
+        assert "set aside" in journal.note
+        assert journal.healthy
+        await journal.commit(turn(changes=[Closed(T, connected())]))
+        assert len(Library(journal.address).attempts()) == 1
+
+    story(tell, path)
+
+
+def test_a_state_that_had_to_stay_in_memory_is_written_there_and_is_not_healthy() -> None:
+    async def play() -> None:
+        opened = in_memory()
+        opened.note, opened.lasting = "cannot write: nothing is remembered over a restart", False
+        journal = Journal(opened)
+        await journal.commit(turn(changes=[Closed(T, connected())]))
+        assert len(Library(journal.address).attempts()) == 1
+        assert not journal.healthy
+        assert journal.note == "cannot write: nothing is remembered over a restart"
+        await journal.close()
+
+    asyncio.run(play())

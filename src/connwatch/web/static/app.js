@@ -1,9 +1,13 @@
 // The attempts table, kept current by the event stream. Log text reaches the document through textContent only.
 
-const MOST_ROWS = 300;
+const A_PAGE = 100;
+const SOURCES_EVERY = 10_000; // milliseconds
 const attempts = new Map();
+const told = new Set(); // attempts that the stream spoke of since the list was last asked for
 const $ = (id) => document.getElementById(id);
 let chosen = null;
+let most = A_PAGE; // rows that are kept: one page more each time that older ones are asked for
+let older = null; // where the next page begins
 
 const clock = (iso) => iso.slice(0, 10) + " " + iso.slice(11, 19);
 const seconds = (from, to) => (Date.parse(to) - Date.parse(from)) / 1000;
@@ -67,31 +71,47 @@ function draw() {
   requestAnimationFrame(() => {
     drawing = false;
     const all = [...attempts.values()].sort((a, b) => (a.started_at < b.started_at ? 1 : -1));
-    for (const old of all.slice(MOST_ROWS)) attempts.delete(old.id);
     choices("client", new Set(all.map((one) => one.client)));
     choices("outcome", new Set(all.map((one) => one.outcome)));
     const focused = document.activeElement?.dataset?.id;
-    const shown = all.slice(0, MOST_ROWS).filter(wanted);
+    const shown = all.slice(0, most);
+    for (const old of all.slice(most)) attempts.delete(old.id);
     $("attempts").replaceChildren(...shown.map(row));
     $("none").hidden = shown.length > 0;
+    $("older").hidden = older === null;
     if (focused) $("attempts").querySelector(`tr[data-id="${CSS.escape(focused)}"]`)?.focus();
   });
 }
 
 async function show(id) {
   chosen = id;
+  history.replaceState(null, "", `#${id}`);
   draw();
   const answer = await fetch(`/api/attempts/${encodeURIComponent(id)}`);
   if (!answer.ok || chosen !== id) return;
   const attempt = await answer.json();
   const box = $("detail");
   const close = piece("button", "close");
-  close.addEventListener("click", () => { chosen = null; box.hidden = true; draw(); });
+  close.addEventListener("click", () => {
+    chosen = null;
+    history.replaceState(null, "", "/");
+    box.hidden = true;
+    draw();
+  });
   const list = document.createElement("ol");
-  for (const step of attempt.steps) {
+  const rows = [...attempt.steps.map((step) => ({ at: step.started_at, step })), ...attempt.marks.map((mark) => ({ at: mark.at, mark }))];
+  for (const { at, step, mark } of rows.sort((a, b) => (a.at < b.at ? -1 : 1))) {
     const line = document.createElement("li");
-    line.append(piece("span", `+${seconds(attempt.started_at, step.started_at).toFixed(1)} s`, "when"), piece("span", step.stage),
-      piece("span", step.status ?? "?"), piece("span", `${step.method} ${step.path}${step.link === "exact" ? "" : `  (${step.link})`}`));
+    const after = seconds(attempt.started_at, at);
+    const when = piece("span", `${after < 0 ? "−" : "+"}${Math.abs(after).toFixed(1)} s`, "when");
+    if (mark) {
+      line.className = "mark";
+      const lost = `lines of ${seconds(mark.at, mark.until ?? mark.at).toFixed(1)} s are lost: ${mark.detail}`;
+      line.append(when, piece("span", mark.source), piece("span", ""), piece("span", mark.what === "gap" ? lost : [mark.what, mark.detail].filter(Boolean).join(": ")));
+    } else {
+      line.append(when, piece("span", step.stage.replace("_", " ")), piece("span", step.status ?? "?"),
+        piece("span", `${step.method} ${step.path}${step.link === "exact" ? "" : `  (${step.link})`}`));
+    }
     list.append(line);
   }
   box.replaceChildren(close, piece("h2", `${attempt.client} → ${attempt.server}: ${attempt.outcome}${attempt.stuck_at ? ` at ${attempt.stuck_at}` : ""}`), list);
@@ -108,24 +128,80 @@ function listen(position) {
   stream.addEventListener("error", () => { link.textContent = "not connected; trying again"; link.className = "cut"; });
   const take = (event) => {
     const { attempt } = JSON.parse(event.data);
-    attempts.set(attempt.id, attempt);
+    told.add(attempt.id);
+    if (wanted(attempt)) attempts.set(attempt.id, attempt);
+    else attempts.delete(attempt.id);
+    choices("client", [attempt.client]);
+    choices("outcome", [attempt.outcome]);
     if (attempt.id === chosen) show(chosen);
     draw();
   };
   for (const kind of ["opened", "reached", "updated", "closed", "evicted"]) stream.addEventListener(kind, take);
-  stream.addEventListener("withdrawn", (event) => { attempts.delete(JSON.parse(event.data).attempt.id); draw(); });
+  stream.addEventListener("withdrawn", (event) => {
+    const { attempt } = JSON.parse(event.data);
+    told.add(attempt.id);
+    attempts.delete(attempt.id);
+    draw();
+  });
   stream.addEventListener("lost", () => { stream.close(); start(); });
+}
+
+// One page of what is chosen. What the stream brought since the question was asked is newer than the answer.
+async function load(after) {
+  const asked = new URLSearchParams({ limit: A_PAGE });
+  if ($("client").value) asked.set("client", $("client").value);
+  if ($("outcome").value) asked.set("outcome", $("outcome").value);
+  else if (!$("probes").checked) asked.set("outcome", "[!p]*"); // every outcome but "probe"
+  if (after) asked.set("after", after);
+  told.clear();
+  const answer = await fetch(`/api/attempts?${asked}`);
+  if (!answer.ok) throw new Error(`status ${answer.status}`);
+  const page = await answer.json();
+  for (const attempt of page.attempts) if (!told.has(attempt.id)) attempts.set(attempt.id, attempt);
+  older = page.next;
+  draw();
+  return page.position;
 }
 
 async function start() {
   try {
-    const answer = await (await fetch("/api/attempts?limit=300")).json();
-    for (const attempt of answer.attempts) attempts.set(attempt.id, attempt);
-    draw();
-    listen(answer.position);
+    listen(await load(null));
   } catch {
     $("link").textContent = "not connected; trying again";
     setTimeout(start, 2000);
+  }
+}
+
+const unread = () => { $("link").textContent = "the attempts cannot be read now"; $("link").className = "cut"; };
+
+function choose() {
+  attempts.clear();
+  most = A_PAGE;
+  load(null).catch(unread);
+}
+
+function more() {
+  most += A_PAGE;
+  load(older).catch(unread);
+}
+
+function source(one) {
+  const made = document.createElement("li");
+  const state = one.deaf ? "deaf" : one.state.replace("_", " ");
+  made.append(piece("span", one.name, "name"), piece("span", state, one.deaf ? "down" : one.state), piece("span", `${one.lines} lines`, "count"));
+  const lost = Object.entries(one.gaps).map(([reason, count]) => `${count} gaps (${reason})`);
+  const said = [one.unparsed ? `${one.unparsed} in no known format` : "", ...lost, one.note, one.warning].filter(Boolean).join("; ");
+  if (said) made.append(piece("span", said, "note"));
+  made.title = one.delivery;
+  return made;
+}
+
+async function look() {
+  try {
+    const answer = await (await fetch("/api/sources")).json();
+    $("sources").replaceChildren(...answer.sources.map(source), ...(answer.state.note ? [piece("li", `state: ${answer.state.note}`, "note")] : []));
+  } catch {
+    $("sources").replaceChildren();
   }
 }
 
@@ -135,5 +211,9 @@ const pick = (event) => {
 };
 $("attempts").addEventListener("click", pick);
 $("attempts").addEventListener("keydown", (event) => { if (event.key === "Enter") pick(event); });
-for (const id of ["client", "outcome", "probes"]) $(id).addEventListener("change", draw);
+for (const id of ["client", "outcome", "probes"]) $(id).addEventListener("change", choose);
+$("older").addEventListener("click", more);
 start();
+look();
+if (location.hash.length > 1) show(decodeURIComponent(location.hash.slice(1)));
+setInterval(look, SOURCES_EVERY);
