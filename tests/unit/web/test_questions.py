@@ -185,7 +185,7 @@ def test_a_state_that_cannot_be_read_is_503_and_the_daemon_goes_on(tmp_path: Pat
 
 def test_a_state_that_cannot_be_written_is_told_by_readiness(tmp_path: Path) -> None:
     async def tell(service: Service, port: int) -> None:
-        service.journal.note = "cannot be written: disk full"
+        service.journal.trouble = "cannot be written: disk full"
         assert json.loads((await get(port, "/readyz"))[2])["state"] == {"note": "cannot be written: disk full"}
         assert "connwatch_state_healthy 0.0" in (await get(port, "/metrics"))[2]
 
