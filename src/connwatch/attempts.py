@@ -96,6 +96,10 @@ class Ledger:
         """End of the input: everything is decided and closed."""
         return self._pass(_NEVER)
 
+    def fresh(self) -> int:
+        """How many fragments wait to be decided together."""
+        return len(self._window.fresh)
+
     def touch(self, event: Event) -> list[Change]:
         """An event that was taken before has grown."""
         if event.noise:

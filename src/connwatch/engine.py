@@ -33,6 +33,7 @@ from connwatch.rules.stages import Classifier, Options
 __all__ = ["Engine", "EngineOptions", "Stats"]
 
 _NEVER = float("-inf")
+_FEW = 4
 _RESOURCE_METADATA = "/.well-known/oauth-protected-resource/"
 _NO_CLIENTS = frozenset({"browser", "noise"})
 
@@ -159,6 +160,10 @@ class Engine:
     def next_deadline(self) -> float | None:
         """The next instant at which silence alone changes something."""
         return self._ledger.due()
+
+    def is_calm(self) -> bool:
+        """Whether little waits to be decided, so that `advance` is a matter of a moment."""
+        return len(self._order) <= _FEW and self._ledger.fresh() <= _FEW
 
     # what is known
 

@@ -120,6 +120,9 @@ class ToldEngine:
         self.fed[source] = self.fed.get(source, b"") + block
         return []
 
+    def is_calm(self) -> bool:
+        return True
+
     def frontier(self, source: str) -> float | None:
         return None
 

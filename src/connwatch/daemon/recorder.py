@@ -217,7 +217,7 @@ class Recorder:
             changes += await self._feed(await self._intake.take(), turn)
         now = self._now() if not self._intake.count else self._read_at
         turn.watermark = self._watermark.value(now)
-        changes += await asyncio.to_thread(self.engine.advance, turn.watermark)
+        changes += self.engine.advance(turn.watermark) if self.engine.is_calm() else await asyncio.to_thread(self.engine.advance, turn.watermark)
         await self._commit(turn, changes)
         deaf = self.ear.listen(self._watermark.deaf(now))
         if deaf is not None:

@@ -80,7 +80,8 @@ class FileSource:
                             read = read or bool(batch.data)
                             yield batch
                         busy = busy or told[stream] == "catching_up"
-                    await asyncio.sleep(0)
+                    if busy:
+                        await asyncio.sleep(0)
                 for stream in [name for name, state in told.items() if state == "ended"]:
                     del told[stream]
                     followers.pop(stream).close()
