@@ -82,6 +82,7 @@ class World:
         self.cursors: list[dict[str, str]] = [{}]
         self.alarm = Stepped()
         self.reading: asyncio.Task[None] | None = None
+        self.forgotten = False  # nothing was at the path, and a pattern keeps no reader for what is not there
         self.story: list[str] = []
 
     # ---------------------------------------------------------------- the reader
@@ -107,6 +108,7 @@ class World:
                 self.reading.result()
             self.alarm.idle.clear()
             self.alarm.ring.set()
+        self.forgotten = self.pattern and self.at_path is None
         if self.at_path is not None:
             self.at_path.opened_by = self.session
         for one in self.kept:
@@ -218,6 +220,9 @@ class World:
         if self.at_path is None:
             return
         self.path.rename(self.shift())
+        if self.forgotten:  # it came and went between two looks
+            self.forgive(self.at_path)
+            self.at_path.settled = True
         self.at_path = None
         if self.chance.random() < 0.6:
             self.appear()

@@ -23,14 +23,13 @@ from pathlib import Path
 
 from connwatch.model.errors import SourceError
 from connwatch.sources.generation import BLOCK, MAX_LINE, Generation, Lost, after_last_newline, places_in, stored
+from connwatch.sources.settled import Settled
 from connwatch.sources.siblings import COMPRESSED, generations, left_since, moved_away, open_regular
 
 __all__ = ["BLOCK", "MAX_LINE", "Follower", "Lost", "Piece"]
 
-DRAIN_SECONDS = 10.0
+DRAIN_SECONDS, MISSING_SECONDS = 10.0, 60.0
 MAX_DRAINING = 8
-MAX_DONE = 256
-MISSING_SECONDS = 60.0
 
 
 @dataclass(slots=True)
@@ -48,8 +47,7 @@ class Follower:
     def __init__(self, path: str, *, cursor: str | None = None, at_end: bool = False) -> None:
         self.path = path
         self.note = ""
-        self.reopened: Counter[str] = Counter()
-        self.gaps: Counter[str] = Counter()
+        self.reopened, self.gaps = Counter[str](), Counter[str]()
         self.lost: list[Lost] = []
         self._current: Generation | None = None
         self._draining: list[Generation] = []
@@ -59,7 +57,7 @@ class Follower:
         self._missing_since: float | None = None
         self._since: float | None = None  # when what was read last had been written, while nothing is at the path
         self._refused = False
-        self._done: list[tuple[int, int]] = []  # generations that were read to their end, or told to be lost
+        self._settled = Settled()
 
     @property
     def attached(self) -> bool:
@@ -131,7 +129,7 @@ class Follower:
                 return Piece(data, self._standing(), True)
             if now >= old.drain_until:
                 self._draining.remove(old)
-                self._done = [*self._done, old.identity][-MAX_DONE:]
+                self._settled.read(old)
                 left = old.finish()
                 old.close()
                 if left:
@@ -240,7 +238,6 @@ class Follower:
             self.gaps["cursor"] += 1
             return 0
         at = 0
-        known = {place.inode for place in places}
         for place in places:
             here = fresh is not None and place.is_in(fresh.fd)
             if here and fresh is not None and place.inode == fresh.identity[1]:
@@ -250,11 +247,12 @@ class Follower:
             moved = moved_away(self.path, place)
             if moved is not None:
                 inode = os.fstat(moved).st_ino
-                if inode == place.inode or not (inode in known or here):
+                known = any(other.inode == inode and other.is_in(moved) for other in places)
+                if inode == place.inode or not (known or here):
                     self._drain(moved, place.offset, now)
                     continue
                 os.close(moved)
-                if inode in known:
+                if known:
                     continue  # a copy that was read further than this: its own place says how far
             if place.offset and here:
                 at = place.offset  # saved over, or restored from a copy
@@ -278,20 +276,22 @@ class Follower:
 
     def _drain_between(self, since: float, now: float, fresh: Generation | None) -> list[Generation]:
         """Generations that came after the one that was last written at `since`, and went before `fresh`, were never looked at."""
-        known = {*([fresh.identity] if fresh else []), *self._done, *self.identities}
+        known = {*([fresh.identity] if fresh else []), *self.identities}
         found = []
         for left in generations(self.path):
-            if left.identity in known or left.written < since or not left.size:
+            if left.identity in known or left.written < since or not left.size or self._settled.has(left):
                 continue
             compressed = left.path.endswith(COMPRESSED)
             try:
                 fd = None if compressed else open_regular(left.path)
             except OSError:
                 fd = None
-            if fd is not None:
+            if fd is not None and self._settled.has_read(left, fd):
+                os.close(fd)
+            elif fd is not None:
                 found.append(self._drain(fd, 0, now))
             elif left.written > since or not compressed:
-                self._done = [*self._done, left.identity][-MAX_DONE:]
+                self._settled.lost(left)
                 self._lose("rotated-away", since)
         return found
 

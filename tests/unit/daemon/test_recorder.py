@@ -206,6 +206,9 @@ def test_a_busy_engine_lets_others_go_on() -> None:
                 self.answered = True
             return super().advance(watermark)
 
+        def is_calm(self) -> bool:
+            return False
+
         answered = False
 
     engine, beats = Busy(), []
