@@ -382,3 +382,33 @@ def test_lines_of_no_interest_move_the_frontier_and_nothing_else() -> None:
     made.end_source("server")
     assert made.frontier("server") == BASE + 61
     assert told(made.finish()) == [("claude", "connected", None, 9)]
+
+
+def test_what_another_engine_has_taken_is_taken_again_once_and_what_stood_before_it_may_be_gone() -> None:
+    lines = [
+        f'mcp.example.org 10.0.0.1 - - [23/Nov/2026:08:00:{second:02d} +0000] '
+        f'"POST /mcp?n={second} HTTP/1.1" 401 85 "-" "Claude-User" "172.20.0.6:8080"\n'
+        for second in range(6)
+    ]
+    first = Engine(catalogue(), EngineOptions(recording=True))
+    first.open_source("nginx", "nginx-proxy")
+    begun = first.place("nginx")
+    first.feed("nginx", "".join(lines[:4]).encode())
+    taken = first.taken()
+    assert [one.record.line for one in taken] == [1, 2, 3, 4]
+    assert first.taken() == []
+
+    second = Engine(catalogue(), EngineOptions(recording=True))
+    second.open_source("nginx", "nginx-proxy", begun)
+    for one in taken:
+        second.take_again(one)
+    second.feed("nginx", "".join(lines[2:]).encode())  # the first two are in no file any more
+    assert [one.record.line for one in second.taken()] == [5, 6]
+    assert second.place("nginx").lines == 6
+
+    third = Engine(catalogue(), EngineOptions(recording=True))
+    third.open_source("nginx", "nginx-proxy", begun)
+    for one in taken:
+        third.take_again(one)
+    third.feed("nginx", "".join(lines[4:]).encode())  # nothing of what was taken comes again
+    assert [one.record.line for one in third.taken()] == [5, 6]
