@@ -104,11 +104,11 @@ class Daemon:
         return {name: int(re.search(rf"^{name}:\s+(\d+)", text, re.MULTILINE)[1]) / 1024 for name in ("Rss", "Pss")}  # type: ignore[index]
 
 
-def connwatch(program: str, folder: pathlib.Path, logs: list[pathlib.Path]) -> Daemon:
+def connwatch(program: str, folder: pathlib.Path, logs: list[pathlib.Path], more: str = "") -> Daemon:
     port = free_port()
     config = folder / "connwatch.toml"
     sources = "".join(f'[[sources]]\nname = "{log.stem}"\nkind = "file"\npath = "{log}"\nformat = "nginx-proxy"\n' for log in logs)
-    config.write_text(f'[state]\npath = "{folder / "state.db"}"\n[http]\nlisten = "127.0.0.1:{port}"\n{sources}')
+    config.write_text(f'[state]\npath = "{folder / "state.db"}"\n[http]\nlisten = "127.0.0.1:{port}"\n{more}{sources}')
     return Daemon(
         "connwatch", [program, "run", "--config", str(config)], port, re.compile(r"^connwatch_lines_read_total\{[^}]*\} ([\d.e+]+)", re.MULTILINE)
     )
