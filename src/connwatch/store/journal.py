@@ -147,11 +147,12 @@ class Journal:
     # on the writing thread
 
     def _write(self, connection: sqlite3.Connection) -> None:
+        waiting, dirty = list(self._waiting), set(self._dirty)  # more may come meanwhile
         try:
             connection.execute("BEGIN IMMEDIATE")
-            for first, turn in self._waiting:
+            for first, turn in waiting:
                 _write_turn(connection, first, turn)
-            for stream in self._dirty:
+            for stream in dirty:
                 _write_standing(connection, self._numbers[stream], stream, self._trails[stream][0])
             if math.isfinite(self._watermark):
                 connection.execute("INSERT OR REPLACE INTO meta VALUES ('watermark', ?)", (repr(self._watermark),))
@@ -159,8 +160,9 @@ class Journal:
         except sqlite3.Error as error:
             self._failed(connection, error)
             return
-        self._waiting.clear()
-        self._dirty.clear()
+        for _ in waiting:
+            self._waiting.popleft()
+        self._dirty -= dirty
         self._written_at = time.monotonic()
         if self.trouble:
             log.warning("the state is written again")

@@ -185,8 +185,11 @@ def test_a_state_that_cannot_be_read_is_503_and_the_daemon_goes_on(tmp_path: Pat
 
 def test_a_state_that_cannot_be_written_is_told_by_readiness(tmp_path: Path) -> None:
     async def tell(service: Service, port: int) -> None:
-        service.journal.trouble = "cannot be written: disk full"
-        assert json.loads((await get(port, "/readyz"))[2])["state"] == {"note": "cannot be written: disk full"}
+        await service.journal.within(lambda connection: connection.execute("PRAGMA query_only = 1"))
+        await publish(service, Closed(T, connected()))
+        note = json.loads((await get(port, "/readyz"))[2])["state"]["note"]
+        assert note == "the state cannot be written: attempt to write a readonly database"
         assert "connwatch_state_healthy 0.0" in (await get(port, "/metrics"))[2]
+        await service.journal.within(lambda connection: connection.execute("PRAGMA query_only = 0"))
 
     story(tmp_path, tell)
