@@ -16,6 +16,7 @@ from connwatch.correlate.learn import Habits, network_of
 __all__ = ["LIMIT", "Alike", "likeness"]
 
 _SAME_CONNECTION = 0.8  # P(the same connection | next step of the same leg)
+_MOST_ADDRESSES = 4096
 LIMIT = 5.0  # no single feature may decide alone
 _VENDOR_AGREES = 0.7  # an agent and a redirect URI that name the same vendor
 _VENDOR_CONFLICT = -6.0
@@ -126,6 +127,8 @@ def _compare(mine: list[str], theirs: list[str], pair: str, habits: Habits) -> f
     here = mine[-1]
     terms = habits.address_terms.get((pair, here))
     if terms is None:
+        if len(habits.address_terms) >= _MOST_ADDRESSES:
+            habits.address_terms.clear()  # strangers come from ever new addresses
         terms = habits.address_terms[pair, here] = _address_terms(here, pair, habits)
     same, near, far = terms
     if here in theirs or (len(mine) > 1 and any(a in mine for a in theirs)):

@@ -147,7 +147,7 @@ class Journal:
     # on the writing thread
 
     def _write(self, connection: sqlite3.Connection) -> None:
-        waiting, dirty = list(self._waiting), set(self._dirty)  # more may come meanwhile
+        waiting, dirty, self._dirty = list(self._waiting), self._dirty, set()  # more may come meanwhile
         try:
             connection.execute("BEGIN IMMEDIATE")
             for first, turn in waiting:
@@ -158,11 +158,11 @@ class Journal:
                 connection.execute("INSERT OR REPLACE INTO meta VALUES ('watermark', ?)", (repr(self._watermark),))
             connection.execute("COMMIT")
         except sqlite3.Error as error:
+            self._dirty |= dirty
             self._failed(connection, error)
             return
         for _ in waiting:
             self._waiting.popleft()
-        self._dirty -= dirty
         self._written_at = time.monotonic()
         if self.trouble:
             log.warning("the state is written again")
