@@ -1,6 +1,7 @@
 """The journal: everything a turn brought, in one transaction, by one thread that alone writes. Knows tables, no engine and no source.
 
-1. A turn is there wholly or not at all. Who publishes after `commit` therefore never tells of what a crash could undo.
+1. A turn is there wholly or not at all, and who publishes after `commit` never tells of what a crash could undo. A turn that nobody is told of
+   may wait a second: what it took would be read again.
 2. Where writing fails (a full disk) the daemon goes on: turns wait, at most `MOST_WAITING`, and are written when there is room again.
 3. What grows is bounded: attempts by age and size, changes by number, records by what a restart needs (`connwatch.store.keeping`).
 """
@@ -33,7 +34,7 @@ log = logging.getLogger("connwatch")
 OVERLAP = 256
 """Lines before the last one from which a stream is read again after a restart: a parser has to find its way into a many-line record."""
 MOST_WAITING = 1000
-CURSOR_SECONDS = 1.0  # how often cursors alone are worth a transaction
+LAZY_SECONDS = 1.0  # how long what nobody was told of may wait: it would be read again
 AGAIN_SECONDS = 5.0  # between tries where writing fails
 PRUNE_SECONDS = 60.0
 
@@ -54,6 +55,7 @@ class Journal:
         self._waiting: deque[tuple[int, Turn]] = deque()
         self._trails: dict[str, deque[Standing]] = {}
         self._dirty: set[str] = set()
+        self._urgent = False  # somebody waits to be told of what is in a turn
         self._numbers: dict[str, int] = {}
         self._written_at = self._tried_at = 0.0
         self._pruned_at = time.monotonic()
@@ -110,9 +112,13 @@ class Journal:
         if turn:
             self._waiting.append((self.first, turn))
             self.first += len(turn.changes)
+            self._urgent = self._urgent or bool(turn.changes or turn.marks or turn.gaps)
         self._watermark = max(self._watermark, turn.watermark)
-        due = self._waiting if not self.trouble else now - self._tried_at >= AGAIN_SECONDS and (self._waiting or self._dirty)
-        if due or (self._dirty and not self.trouble and now - self._written_at >= CURSOR_SECONDS):
+        if self.trouble:
+            due = now - self._tried_at >= AGAIN_SECONDS
+        else:
+            due = self._urgent or now - self._written_at >= LAZY_SECONDS
+        if due and (self._waiting or self._dirty):
             self._tried_at = now
             await self.within(self._write)
         if now - self._pruned_at >= PRUNE_SECONDS and not self.trouble:
@@ -147,6 +153,7 @@ class Journal:
     # on the writing thread
 
     def _write(self, connection: sqlite3.Connection) -> None:
+        self._urgent = False
         waiting, dirty, self._dirty = list(self._waiting), self._dirty, set()  # more may come meanwhile
         try:
             connection.execute("BEGIN IMMEDIATE")

@@ -199,6 +199,7 @@ def test_a_full_disk_stops_nothing_and_what_waited_is_written_when_there_is_room
 
 def test_what_waits_for_a_full_disk_is_bounded_and_what_is_lost_is_counted(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(journal_module, "MOST_WAITING", 10)
+    monkeypatch.setattr(journal_module, "LAZY_SECONDS", 0.0)
     monkeypatch.setattr(journal_module, "AGAIN_SECONDS", 0.0)
 
     async def tell(journal: Journal) -> None:
@@ -305,3 +306,19 @@ def test_a_state_that_had_to_stay_in_memory_is_written_there_and_is_not_healthy(
         await journal.close()
 
     asyncio.run(play())
+
+
+def test_what_nobody_is_told_of_waits_for_company_and_what_somebody_is_told_of_is_written_first() -> None:
+    async def tell(journal: Journal) -> None:
+        writes = []
+        journal._connection.set_trace_callback(lambda text: writes.append(text) if text == "COMMIT" else None)
+        await journal.flush()
+        writes.clear()
+        for line in range(100):
+            await journal.commit(turn(taken=[line]))
+        assert len(writes) <= 1
+        await journal.commit(turn(taken=[100], changes=[Closed(T, connected())]))
+        assert len(Library(journal.address).attempts()) == 1
+        assert sum(len(taken) for _, taken in Library(journal.address).history().turns) == 101
+
+    story(tell)
