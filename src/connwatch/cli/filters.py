@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from fnmatch import fnmatchcase
@@ -13,7 +13,7 @@ import click
 
 from connwatch.model.attempt import Attempt
 
-__all__ = ["MOMENT", "Wanted"]
+__all__ = ["MOMENT", "Wanted", "one_of"]
 
 _AGO = re.compile(r"(\d+(?:\.\d+)?)([smhdw])")
 _SECONDS = {"s": 1, "m": 60, "h": 3600, "d": 86_400, "w": 604_800}
@@ -44,6 +44,19 @@ class Wanted:
 
 def _fits(value: str, patterns: Sequence[str]) -> bool:
     return not patterns or any(fnmatchcase(value.lower(), pattern.lower()) for pattern in patterns)
+
+
+def one_of(
+    attempts: Iterable[Attempt], attempt_id: str, absent: str = "among those chosen from these logs; `connwatch replay` lists them"
+) -> Attempt:
+    """The attempt whose id is, or begins with, `attempt_id`. Raises a usage error for none (`absent` says where there is none) and for several."""
+    found = [attempt for attempt in attempts if attempt.id.startswith(attempt_id)]
+    exact = [attempt for attempt in found if attempt.id == attempt_id] or found
+    if not exact:
+        raise click.UsageError(f"no attempt {attempt_id!r} {absent}")
+    if len(exact) > 1:
+        raise click.UsageError(f"{attempt_id!r} begins {len(exact)} ids: {', '.join(sorted(one.id for one in exact)[:8])}; give more of it")
+    return exact[0]
 
 
 class _Moment(click.ParamType[float]):

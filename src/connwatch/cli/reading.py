@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
-
-import click
 
 from connwatch.cli.console import say
 from connwatch.cli.inputs import opened_inputs, parse_log_formats
@@ -17,7 +15,7 @@ from connwatch.model.errors import SourceError
 from connwatch.replayer import Player, replay
 from connwatch.sources.finished import Finished
 
-__all__ = ["attempts_of", "one_of", "ready"]
+__all__ = ["attempts_of", "ready"]
 
 
 def ready(arguments: Sequence[str], config: Path | None, log_formats: Sequence[str]) -> tuple[Setup, list[Finished]]:
@@ -38,14 +36,3 @@ def attempts_of(engine: Player, inputs: Sequence[Finished], lateness: float) -> 
             for change in changes:
                 if isinstance(change, Closed | Evicted):
                     yield change.attempt
-
-
-def one_of(attempts: Iterable[Attempt], attempt_id: str) -> Attempt:
-    """The attempt whose id is, or begins with, `attempt_id`. Raises a usage error for none and for several."""
-    found = [attempt for attempt in attempts if attempt.id.startswith(attempt_id)]
-    exact = [attempt for attempt in found if attempt.id == attempt_id] or found
-    if not exact:
-        raise click.UsageError(f"no attempt {attempt_id!r} among those chosen from these logs; `connwatch replay` lists them")
-    if len(exact) > 1:
-        raise click.UsageError(f"{attempt_id!r} begins {len(exact)} ids: {', '.join(sorted(one.id for one in exact)[:8])}; give more of it")
-    return exact[0]

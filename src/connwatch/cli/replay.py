@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 import click
 
 from connwatch.cli.console import print_json, remark, screen
-from connwatch.cli.filters import MOMENT, Wanted
+from connwatch.cli.filters import MOMENT, Wanted, one_of
 from connwatch.cli.program import FOUND
 from connwatch.cli.setup import config_option, log_format_option
 from connwatch.model.attempt import GOOD, Attempt, Outcome
@@ -69,7 +69,7 @@ def replay(
     config: Path | None,
 ) -> None:
     """Reads everything, then shows what was asked for."""
-    from connwatch.cli.reading import attempts_of, one_of, ready
+    from connwatch.cli.reading import attempts_of, ready
 
     wanted = Wanted(clients, servers, outcomes, since, until)
     if as_stats and (wanted or as_json or attempt_id):

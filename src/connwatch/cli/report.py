@@ -90,8 +90,9 @@ def _read(
     files: Sequence[str], attempt_id: str | None, log_formats: Sequence[str], config: Path | None, *, any_outcome: bool
 ) -> tuple[Setup, Attempt, Mapping[tuple[str, int], str]]:
     """One attempt of finished logs, with its lines."""
+    from connwatch.cli.filters import one_of
     from connwatch.cli.quoting import quoted
-    from connwatch.cli.reading import attempts_of, one_of, ready
+    from connwatch.cli.reading import attempts_of, ready
 
     if len(files) == 1 and _ID.fullmatch(files[0]) and not Path(files[0]).exists():
         raise click.UsageError(f"there is no file {files[0]}; a recorded attempt is named by --attempt {files[0]}")

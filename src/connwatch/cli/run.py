@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 import click
 
 from connwatch.cli.console import say
-from connwatch.cli.setup import Setup, config_option, prepare
+from connwatch.cli.setup import Setup, config_option, prepare, require_format
 from connwatch.cli.working import causes, listening_to, log_to_stderr
 from connwatch.model.errors import ConfigError
 
@@ -90,9 +90,6 @@ def _followed(config: Path | None) -> tuple[Setup, Settings, list[Source]]:
         where = f"{config} names no source" if config is not None else "no configuration was given"
         hint = "add a [[sources]] block and run `connwatch run --config FILE`, or see how it looks with `connwatch demo`"
         raise ConfigError(where, hint=hint)
-    formats = setup.catalogue.formats
     for number, source in enumerate(setup.settings.sources):
-        if source.format != "auto" and source.format not in formats:
-            hint = f"known: {', '.join(sorted(formats))}"
-            raise ConfigError(f"no log format is called {source.format!r}", key=f"sources.{number}.format", hint=hint)
+        require_format(source.format, setup.catalogue, f"sources.{number}.format")
     return setup, setup.settings, make_sources(setup.settings.sources)

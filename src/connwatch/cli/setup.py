@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
 
+from connwatch.model.errors import ConfigError
 from connwatch.rules.catalogue import Catalogue
 from connwatch.settings.environment import PREFIX, RESERVED
 from connwatch.settings.loader import load_catalogue
@@ -24,7 +25,7 @@ if TYPE_CHECKING:
     from connwatch.rules.stages import Options
     from connwatch.settings.models import Settings
 
-__all__ = ["Setup", "config_option", "log_format_option", "prepare", "steady_memory"]
+__all__ = ["Setup", "config_option", "log_format_option", "prepare", "require_format", "steady_memory"]
 
 _Function = TypeVar("_Function", bound=Callable[..., Any])
 
@@ -90,6 +91,12 @@ def prepare(config: Path | None, log_formats: Mapping[str, Mapping[str, Any]], *
     formats: dict[str, Mapping[str, Any]] = {**(settings.format_tables() if settings is not None else {}), **log_formats}
     directory = settings.catalogue.dir if settings is not None else None
     return Setup(load_catalogue(directory, formats or None, examples=examples), settings)
+
+
+def require_format(name: str, catalogue: Catalogue, key: str) -> None:
+    """Raises ConfigError, about `key`, where there is no log format of this name."""
+    if name != "auto" and name not in catalogue.formats:
+        raise ConfigError(f"no log format is called {name!r}", key=key, hint=f"known: {', '.join(sorted(catalogue.formats))}")
 
 
 def config_option(function: _Function) -> _Function:

@@ -13,6 +13,7 @@ from urllib.parse import quote
 import click
 
 from connwatch.cli.console import say
+from connwatch.cli.filters import one_of
 from connwatch.cli.remote import Daemon, daemon_of
 from connwatch.cli.setup import Setup
 from connwatch.model.attempt import Attempt
@@ -71,13 +72,7 @@ def archive_of(setup: Setup, address: str | None) -> Archive:
 
 def one_called(archive: Archive, beginning: str) -> Attempt:
     """The attempt whose id is, or begins with, `beginning`. Raises a usage error for none and for several."""
-    found = archive.called(beginning)
-    exact = [one for one in found if one.id == beginning] or found
-    if not exact:
-        raise click.UsageError(f"no attempt {beginning!r} in {archive.where}; `connwatch attempts` lists them")
-    if len(exact) > 1:
-        raise click.UsageError(f"{beginning!r} begins {len(exact)} ids: {', '.join(sorted(one.id for one in exact)[:8])}; give more of it")
-    return exact[0]
+    return one_of(archive.called(beginning), beginning, f"in {archive.where}; `connwatch attempts` lists them")
 
 
 class _Near:

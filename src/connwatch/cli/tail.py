@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Collection, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -14,12 +14,12 @@ from connwatch.cli.far import Hearing, far_sources
 from connwatch.cli.filters import MOMENT
 from connwatch.cli.inputs import named_input, opened_inputs, parse_log_formats
 from connwatch.cli.remote import Daemon, daemon_of
-from connwatch.cli.setup import Setup, config_option, log_format_option, prepare
+from connwatch.cli.setup import Setup, config_option, log_format_option, prepare, require_format
 from connwatch.cli.telling import Chosen
 from connwatch.cli.watching import FINAL, Show, Shown, shown_on
 from connwatch.diagnose.serial import CHANGE_SCHEMA, change_row
 from connwatch.model.attempt import Outcome
-from connwatch.model.errors import ConfigError, SourceError
+from connwatch.model.errors import SourceError
 from connwatch.model.event import Stage
 
 if TYPE_CHECKING:
@@ -98,7 +98,7 @@ def tail(
                 hint = f"fetch the log: ssh {host} docker logs -t nginx-proxy 2>&1 | connwatch replay -"
                 raise click.UsageError(f"--ssh follows; for what there is already, {hint}")
             formats = setup.catalogue.formats
-            _known_format(format_, formats)
+            require_format(format_, setup.catalogue, "--format")
             far = far_sources(host, containers, files, formats=formats, format_=format_, since=since, ssh_config=ssh_config)
             _followed(setup, show, far)
             return 0
@@ -150,7 +150,7 @@ def _asked(chosen: Chosen) -> list[tuple[str, str]]:
 
 def _from_files(setup: Setup, show: Show, files: Sequence[str], format_: str, *, since: float | None, follow: bool) -> None:
     formats = setup.catalogue.formats
-    _known_format(format_, formats)
+    require_format(format_, setup.catalogue, "--format")
     named = [(name, format_ if found == "auto" else found) for name, found in (named_input(one, formats) for one in files)]
     if not follow:
         _replayed(setup, show, [name if found == "auto" else f"{found}:{name}" for name, found in named])
@@ -165,11 +165,6 @@ def _from_files(setup: Setup, show: Show, files: Sequence[str], format_: str, *,
         else:
             sources.append(FileSource(name, name, format=found, start="end" if since is None else "beginning"))
     _followed(setup, show, sources)
-
-
-def _known_format(format_: str, formats: Collection[str]) -> None:
-    if format_ != "auto" and format_ not in formats:
-        raise ConfigError(f"no log format is called {format_!r}", key="--format", hint=f"known: {', '.join(sorted(formats))}")
 
 
 def _from_sources(setup: Setup, show: Show, *, since: float | None, follow: bool) -> None:
