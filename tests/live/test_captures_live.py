@@ -14,48 +14,22 @@ import pytest
 from connwatch.daemon.recorder import Recorder
 from connwatch.diagnose.serial import attempt_row
 from connwatch.engine import Engine, EngineOptions
-from connwatch.model.change import Change, Closed, Evicted
-from connwatch.replayer import replay
-from connwatch.settings.loader import load_catalogue
 from connwatch.sources.file import FileSource
-from connwatch.sources.finished import Finished
 from connwatch.store.journal import Journal
 from connwatch.store.library import Library
 from connwatch.store.opening import in_memory
 from support.live import until
+from support.replaying import Finals, replayed
+from support.said import catalogue
 
 CASES = Path(__file__).resolve().parents[3] / "shared" / "cases" / "captures"
 NAMES = sorted(path.parent.name for path in CASES.glob("*/truth.json"))
-CATALOGUE = load_catalogue()
 
 
 @pytest.fixture(params=NAMES or [pytest.param("", marks=pytest.mark.skip(reason="no recorded captures beside this clone"))])
 def capture(request: pytest.FixtureRequest) -> dict[str, bytes]:
     folder = CASES / request.param
     return {one["file"]: (folder / one["file"]).read_bytes() for one in json.loads((folder / "truth.json").read_text())["sources"]}
-
-
-class Finals:
-    def __init__(self) -> None:
-        self.attempts: dict[str, dict[str, Any]] = {}
-
-    def receive(self, changes: list[Change]) -> None:
-        for change in changes:
-            if isinstance(change, Closed | Evicted):
-                assert change.attempt.id not in self.attempts
-                self.attempts[change.attempt.id] = attempt_row(change.attempt)
-
-
-def finished(folder: Path, capture: dict[str, bytes]) -> dict[str, dict[str, Any]]:
-    finals, inputs = Finals(), []
-    for name, text in capture.items():
-        (folder / f"{name}.finished").write_bytes(text)
-        inputs.append(Finished(str(folder / f"{name}.finished")))
-        inputs[-1].open()
-        inputs[-1].name = name
-    for changes in replay(Engine(CATALOGUE), inputs, lateness=2.0, on_problem=lambda error: pytest.fail(str(error))):
-        finals.receive(changes)
-    return finals.attempts
 
 
 def in_time(capture: dict[str, bytes]) -> list[tuple[float, str, bytes]]:
@@ -73,7 +47,7 @@ def in_time(capture: dict[str, bytes]) -> list[tuple[float, str, bytes]]:
 
 
 def test_every_capture_live(capture: dict[str, bytes], tmp_path: Path) -> None:
-    expected = finished(tmp_path, capture)
+    expected = replayed(tmp_path, capture)
     rows = in_time(capture)
     chance = random.Random(len(rows))
     clock = [rows[0][0]]
@@ -83,7 +57,7 @@ def test_every_capture_live(capture: dict[str, bytes], tmp_path: Path) -> None:
             (tmp_path / name).touch()
         sources = [FileSource(name, str(tmp_path / name), start="beginning", now=lambda: clock[0]) for name in capture]
         finals, journal = Finals(), Journal(in_memory())
-        engine = Engine(CATALOGUE, EngineOptions(live=True, recording=True))
+        engine = Engine(catalogue(), EngineOptions(live=True, recording=True))
         recorder = Recorder(engine, sources, [finals], journal=journal, now=lambda: clock[0], heartbeat=0.05)
         task = asyncio.create_task(recorder.run())
         written, at = 0, 0

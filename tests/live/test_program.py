@@ -61,7 +61,8 @@ def configured(tmp_path: Path) -> tuple[Path, int]:
     log = tmp_path / "proxy.log"
     log.touch()
     (tmp_path / "connwatch.toml").write_text(
-        f'[http]\nlisten = "127.0.0.1:{port}"\n[[sources]]\nname = "proxy"\nkind = "file"\npath = "{log}"\nstart = "beginning"\n'
+        f'[state]\npath = "{tmp_path}/state.db"\n[http]\nlisten = "127.0.0.1:{port}"\n'
+        f'[[sources]]\nname = "proxy"\nkind = "file"\npath = "{log}"\nstart = "beginning"\n'
     )
     return tmp_path, port
 

@@ -16,23 +16,20 @@ import pytest
 from connwatch.daemon.recorder import Recorder
 from connwatch.diagnose.serial import attempt_row
 from connwatch.engine import Engine, EngineOptions
-from connwatch.model.change import Change, Closed, Evicted
-from connwatch.replayer import replay
-from connwatch.settings.loader import load_catalogue
 from connwatch.sources.containers import Choice
 from connwatch.sources.docker import DockerSource
-from connwatch.sources.finished import Finished
 from connwatch.store.journal import Journal
 from connwatch.store.library import Library
 from connwatch.store.opening import in_memory
 from support.dockerd import Dockerd, dockerd, missing
 from support.live import until
+from support.replaying import Finals, replayed
+from support.said import catalogue
 
 CASES = Path(__file__).resolve().parents[3] / "shared" / "cases" / "captures"
 NAMES = sorted(path.parent.name for path in CASES.glob("*/truth.json"))
 WHY = missing() or (None if NAMES else "no recorded captures beside this clone")
 pytestmark = [pytest.mark.real, pytest.mark.skipif(WHY is not None, reason=str(WHY))]
-CATALOGUE = load_catalogue()
 LOCAL = re.compile(rb"\[\d\d/\w{3}/\d{4}:[\d:]{8} [+-]\d{4}\]")
 """nginx's own time: it is written anew, because a proxy whose clock is hours off is another story."""
 
@@ -43,32 +40,9 @@ def engine() -> Iterator[Dockerd]:
         yield running
 
 
-class Finals:
-    def __init__(self) -> None:
-        self.attempts: dict[str, dict[str, Any]] = {}
-
-    def receive(self, changes: list[Change]) -> None:
-        for change in changes:
-            if isinstance(change, Closed | Evicted):
-                assert change.attempt.id not in self.attempts
-                self.attempts[change.attempt.id] = attempt_row(change.attempt)
-
-
 def printed(engine: Dockerd, name: str) -> bytes:
     done = subprocess.run(["docker", "-H", engine.host, "logs", "-t", name], capture_output=True, timeout=60, check=True)
     return done.stdout + done.stderr
-
-
-def replayed(folder: Path, logs: dict[str, bytes]) -> dict[str, dict[str, Any]]:
-    finals, inputs = Finals(), []
-    for name, text in logs.items():
-        (folder / f"{name}.printed").write_bytes(text)
-        inputs.append(Finished(str(folder / f"{name}.printed")))
-        inputs[-1].open()
-        inputs[-1].name = name
-    for changes in replay(Engine(CATALOGUE), inputs, lateness=2.0, on_problem=lambda error: pytest.fail(str(error))):
-        finals.receive(changes)
-    return finals.attempts
 
 
 @pytest.mark.parametrize("name", NAMES)
@@ -78,7 +52,7 @@ def test_what_containers_print_is_followed_as_it_is_replayed(engine: Dockerd, tm
     async def story() -> tuple[dict[str, dict[str, Any]], dict[str, dict[str, Any]], dict[str, bytes]]:
         sources = [DockerSource(role, Choice(role), host=engine.host, start="beginning") for role in plain]
         finals, journal = Finals(), Journal(in_memory())
-        recorder = Recorder(Engine(CATALOGUE, EngineOptions(live=True, recording=True)), sources, [finals], journal=journal, heartbeat=0.1)
+        recorder = Recorder(Engine(catalogue(), EngineOptions(live=True, recording=True)), sources, [finals], journal=journal, heartbeat=0.1)
         task = asyncio.create_task(recorder.run())
         try:
             for role, path in plain.items():
