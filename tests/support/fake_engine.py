@@ -96,12 +96,14 @@ class Request(http.server.BaseHTTPRequestHandler):
     def give(self, body: object, status: int = 200) -> None:
         data = body if isinstance(body, bytes) else json.dumps(body).encode()
         self.send_response(status)
+        self.send_header("Connection", "close")  # it does close: a client that did not know could ask again on a connection that is going
         self.send_header("Content-Length", str(len(data)))
         self.end_headers()
         self.wfile.write(data)
 
     def begin(self) -> None:
         self.send_response(200)
+        self.send_header("Connection", "close")
         self.send_header("Transfer-Encoding", "chunked")
         self.end_headers()
 
