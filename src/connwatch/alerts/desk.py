@@ -175,10 +175,9 @@ class Desk:
         if attempt.started_at > began:
             self._good[who] = attempt.started_at, name
         for alert in self._spells:
-            rule = self._policy.by_id.get(alert.rule)
-            if (alert.key.client, alert.key.server) == who and rule is not None and name in rule.recovered_by:
-                if attempt.started_at > alert.last_at or alert.key == itself:
-                    self._mend(alert, attempt.ended_at, now)
+            later = attempt.started_at > alert.last_at or alert.key == itself
+            if later and (alert.key.client, alert.key.server) == who and name in self._rule_of(alert).recovered_by:
+                self._mend(alert, attempt.ended_at, now)
 
     def _mend(self, alert: Alert, at: float, now: float) -> None:
         if alert.state in ("told", "recovering"):
@@ -220,7 +219,7 @@ class Desk:
     def rule(self, now: float, mutes: Mutes) -> list[Notice]:
         """Decide about everything that is due."""
         notices: list[Notice] = []
-        for cause, alerts in self._spells.due(now).items():
+        for alerts in self._spells.due(now).values():
             told: list[tuple[str, Alert]] = []
             for alert in alerts:
                 if alert.state == "waiting":
@@ -244,15 +243,20 @@ class Desk:
     def _is_against(self, alert: Alert, now: float, mutes: Mutes) -> bool:
         against = mutes.against(alert, now, self._pace.stale)
         if against is None and not alert.key.about_source:
-            for other in self._spells:
-                rule = self._policy.by_id.get(other.rule)
-                if rule is not None and rule.mutes and other.key.server == alert.key.server and other.key.code != alert.key.code:
-                    if other.state in ("waiting", "told", "muted", "flapping"):
-                        against = "inhibited", other.key.code
+            worse = next((one for one in self._spells if one.key.server == alert.key.server and self._breaks_all(one)), None)
+            if worse is not None and worse.key.code != alert.key.code:
+                against = "inhibited", worse.key.code
         if against is not None:
             alert.note(against[0], now, against[1])
             self._spells.put(alert, "muted", now + self._pace.forget)
         return against is not None
+
+    def _breaks_all(self, alert: Alert) -> bool:
+        return self._rule_of(alert).mutes and alert.state in ("waiting", "told", "muted", "flapping")
+
+    def _rule_of(self, alert: Alert) -> AlertRule:
+        """The entry that it came under; that of sources where the catalogue has lost it."""
+        return self._policy.by_id.get(alert.rule, _OF_SOURCES)
 
     def _tell(self, alert: Alert, now: float) -> str:
         again = alert.told_at is not None

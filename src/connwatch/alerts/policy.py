@@ -106,9 +106,8 @@ def compile_policy(entries: Mapping[str, Mapping[str, Any]], diagnoses: Mapping[
 
 def check_example(policy: Policy, entry: str, example: Mapping[str, Any]) -> str:
     """Run one example of an entry; "" when it does what it says, else what went wrong."""
-    found = policy.find(
-        str(example.get("code", "")), str(example.get("outcome", "failed")), str(example.get("client", "claude")), float(example.get("confidence", 0.7))
-    )
+    code, outcome, client = str(example.get("code", "")), str(example.get("outcome", "failed")), str(example.get("client", "claude"))
+    found = policy.find(code, outcome, client, float(example.get("confidence", 0.7)))
     here = found is not None and found.id == entry
     if example.get("near_miss"):
         return "is taken, and must not be" if here else ""

@@ -74,8 +74,9 @@ class Spells:
                     alert.due_at = None
                 else:
                     found.setdefault(alert.key.cause, []).append(alert)
+        told = {cause for cause, alerts in found.items() if any(one.state == "waiting" for one in alerts)}
         for alert in self:
-            if alert.state == "waiting" and any(one.state == "waiting" for one in (mates := found.get(alert.key.cause, ()))) and alert not in mates:
+            if alert.state == "waiting" and alert.key.cause in told and alert not in found[alert.key.cause]:
                 found[alert.key.cause].append(alert)
         self.soonest = math.inf  # what is told gets a new time; what is not due keeps its own
         for alert in self._alerts.values():

@@ -33,7 +33,9 @@ class Failure:
     problem: str
 
 
-def check_examples(catalogue: Catalogue, *, formats: Runner | None = None, diagnoses: Runner | None = None, alerts: Runner | None = None) -> list[Failure]:
+def check_examples(
+    catalogue: Catalogue, *, formats: Runner | None = None, diagnoses: Runner | None = None, alerts: Runner | None = None
+) -> list[Failure]:
     """Run every example; an empty list means that all is well."""
     runners: list[tuple[str, Iterable[Any], Callable[[Any, Example], str]]] = [
         ("client", catalogue.clients.values(), _Clients(catalogue)),

@@ -1,4 +1,4 @@
-"""Runs every example of the catalogue, entry by entry, formats, diagnoses and alerts included. Must not print; used by `connwatch check` and the tests.
+"""Runs every example of the catalogue, entry by entry, formats, diagnoses and alerts included. Must not print.
 
 The examples of clients and stage rules are run by their own floor; here stand the runners that need the parsers, the judge and the policy.
 """
