@@ -30,7 +30,7 @@ def an_attempt(name: str, outcome: str, code: str, *, client: str, server: str, 
 
 @dataclass
 class Days:
-    """`now` is seconds after START. `told` holds (seconds, kind, "client code ×count, …") of each message."""
+    """`now` is seconds after START. `told` holds (seconds, kind, "who code and how many, …") of each message."""
 
     pace: Pace = field(default_factory=lambda: Pace(grace=0))
     mutes: Mutes = field(default_factory=Mutes)

@@ -77,7 +77,7 @@ class Alert:
 
     `first_at` and `last_at` are when its attempts made their last requests, `due_at` when it must be looked at again. `count` are the attempts,
     `told` the times at which a message began with it, spells before this one included; `attempts` the ids of the last few. `stalled`: the last
-    one ended in silence, not in a refusal. `good_at`: when a later attempt succeeded.
+    one ended in silence, not in a refusal. `good_at`: when a later attempt succeeded. `detail`: what a source says of its trouble.
     """
 
     id: int
@@ -92,6 +92,7 @@ class Alert:
     told_at: float | None = None
     good_at: float | None = None
     stalled: bool = False
+    detail: str = ""
     told: list[float] = field(default_factory=list)
     recent: list[float] = field(default_factory=list)
     attempts: list[str] = field(default_factory=list)
@@ -108,7 +109,10 @@ class Alert:
 
 @dataclass(slots=True)
 class Entry:
-    """What a message says of one alert. `count` attempts since it began; `attempts` are the latest few, the last one last."""
+    """What a message says of one alert. `count` attempts since it began; `attempts` are the latest few, the last one last.
+
+    `flaps`: how often it was told as something new within the time in which that is watched.
+    """
 
     alert: int
     key: Key
@@ -116,6 +120,8 @@ class Entry:
     first_at: float
     last_at: float
     attempts: list[str] = field(default_factory=list)
+    detail: str = ""
+    flaps: int = 0
 
 
 @dataclass(slots=True)

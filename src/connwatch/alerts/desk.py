@@ -69,11 +69,12 @@ class Desk:
                 if isinstance(change, Closed | Evicted):
                     self._counted.pop(attempt.id, None)
 
-    def trouble(self, source: str, code: str, now: float) -> None:
-        """A source fell deaf or silent (`code`), and may stay so."""
+    def trouble(self, source: str, code: str, now: float, detail: str = "") -> None:
+        """A source fell deaf or silent (`code`), and may stay so. `detail` is what it says itself."""
         key = Key("", source, SOURCE_STEP, code)
         alert = self._spells.get(key) or self._spells.begin(key, _OF_SOURCES, now)
         if alert.state in ("recovering", "over") or alert.count == 0:
+            alert.detail = detail
             self._count(alert, _OF_SOURCES, now, now)
 
     def relief(self, source: str, code: str, now: float) -> None:
@@ -275,6 +276,8 @@ class Desk:
 
     def _notice(self, kind: str, now: float, alerts: list[Alert]) -> Notice:
         self._last_notice += 1
-        entries = [Entry(one.id, one.key, one.count, one.first_at, one.last_at, list(one.attempts)) for one in alerts]
+        entries = [
+            Entry(one.id, one.key, one.count, one.first_at, one.last_at, list(one.attempts), one.detail, len(one.told)) for one in alerts
+        ]
         severity = "high" if any(one.severity == "high" for one in alerts) else "low"
         return Notice(self._last_notice, now, kind, severity, entries)  # type: ignore[arg-type]

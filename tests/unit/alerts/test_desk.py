@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import pytest
+from tests.support.desk import START, Days, an_attempt, kinds
 
 from connwatch.alerts.alert import REASONS, Reason
 from connwatch.alerts.desk import MOST
@@ -10,7 +11,6 @@ from connwatch.alerts.mutes import Silence
 from connwatch.alerts.policy import Pace
 from connwatch.model.change import Closed, Updated, Withdrawn
 from connwatch.model.mark import Mark
-from tests.support.desk import START, Days, an_attempt, kinds
 
 
 def test_one_stall_is_one_message_half_a_minute_later() -> None:
@@ -67,7 +67,9 @@ def test_a_later_success_is_told_once() -> None:
     assert day.told == [(30.0, "stopped", "claude token-unused ×1"), (630.0, "recovered", "claude token-unused ×1")]
 
 
-@pytest.mark.parametrize("more", [{"client": "chatgpt"}, {"server": "elsewhere.example.org"}, {"took": 1000.0}], ids=["client", "server", "begun before"])
+@pytest.mark.parametrize(
+    "more", [{"client": "chatgpt"}, {"server": "elsewhere.example.org"}, {"took": 1000.0}], ids=["client", "server", "begun before"]
+)
 def test_a_success_that_proves_nothing_is_no_recovery(more: dict[str, object]) -> None:
     day = Days()
     day.stalls()
@@ -161,7 +163,9 @@ def test_low_ones_are_told_when_two_of_a_kind_come_within_a_quarter_of_an_hour()
     assert "first-of-its-kind" in day.reasons()["metadata-unusable"]
 
 
-@pytest.mark.parametrize(("outcome", "code"), [("abandoned", "consent-abandoned"), ("stalled", "registration-unused"), ("stalled", "challenge-ignored")])
+@pytest.mark.parametrize(
+    ("outcome", "code"), [("abandoned", "consent-abandoned"), ("stalled", "registration-unused"), ("stalled", "challenge-ignored")]
+)
 def test_what_nobody_can_repair_is_never_told(outcome: str, code: str) -> None:
     day = Days()
     for _ in range(50):
