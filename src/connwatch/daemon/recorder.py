@@ -15,6 +15,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import math
 import sys
 import time
 from collections import Counter
@@ -35,6 +36,7 @@ from connwatch.store.library import Library
 from connwatch.store.turn import Standing, Turn
 
 if TYPE_CHECKING:
+    from connwatch.daemon.telling import Teller
     from connwatch.engine import Engine
     from connwatch.sinks.sink import Sink
     from connwatch.store.journal import Journal
@@ -61,6 +63,7 @@ class Recorder:
 
     Without a `journal` nothing is kept, and nothing is taken up again. `on_rebuilt` is told what was under way when the engine began,
     `on_heard` of requests the moment that they are read (the engine must be `recording`), `on_taken` of all that was taken from a batch.
+    `teller` decides, with each turn that goes into the journal, what people are told.
     """
 
     def __init__(
@@ -79,12 +82,13 @@ class Recorder:
         on_rebuilt: Callable[[Rebuilt], None] = lambda _: None,
         on_taken: Callable[[Sequence[Taken]], None] = lambda _: None,
         on_heard: Callable[[Sequence[Heard]], None] | None = None,
+        teller: Teller | None = None,
     ) -> None:
         self.engine, self.sources = engine, list(sources)
         self.turned_at, self.begun = time.monotonic(), False
         self._sinks, self._journal, self._lateness, self._now, self._pace = list(sinks), journal, lateness, now, pace
         self._until_end, self._heartbeat, self._on_turn, self._on_rebuilt = until_end, heartbeat, on_turn, on_rebuilt
-        self._on_heard, self._on_taken = on_heard, on_taken
+        self._on_heard, self._on_taken, self._teller = on_heard, on_taken, teller
         self._streams: dict[str, str] = {}  # engine's name -> source's name
         self._cursors: dict[str, dict[str, str]] = {}  # of each source
         self._begin_with(sources)
@@ -199,14 +203,13 @@ class Recorder:
 
     def _rest_seconds(self) -> float:
         now = self._now()
-        seconds = self._heartbeat
-        if now - self._data_at <= self._lateness + 1:
-            seconds = SETTLING
-        due = self.engine.next_deadline()
-        if due is not None:
-            left = (due + self._lateness - now) / self._pace
-            seconds = min(seconds, left if left > 0 else 1.0)  # overdue means that a source holds the watermark: look again soon
-        return max(seconds, 0.01)
+        due = min(
+            math.inf if (deadline := self.engine.next_deadline()) is None else deadline + self._lateness,
+            math.inf if self._teller is None else self._teller.due(),
+        )
+        calm = SETTLING if now - self._data_at <= self._lateness + 1 else self._heartbeat
+        left = (due - now) / self._pace
+        return max(min(calm, left if left > 0 else 1.0), 0.01)  # overdue means that a source holds the watermark: look again soon
 
     async def _turn(self) -> None:
         turn = Turn()
@@ -273,7 +276,11 @@ class Recorder:
     async def _commit(self, turn: Turn, changes: Sequence[Change]) -> None:
         if self._journal is not None:
             turn.changes = changes
+            if self._teller is not None:
+                self._teller.take(turn, changes, self._now(), self.sources, self.ear.deaf)
             await self._journal.commit(turn)
+            if self._teller is not None:
+                self._teller.publish()
         if changes:
             for sink in self._sinks:
                 sink.receive(changes)

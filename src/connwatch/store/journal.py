@@ -9,6 +9,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import json
 import logging
 import math
@@ -20,9 +21,8 @@ from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from typing import TypeVar
 
-from connwatch.model.attempt import Outcome
-from connwatch.model.change import Change, Closed, Evicted, Reached, Updated, Withdrawn
-from connwatch.store.codec import written_attempt, written_step
+from connwatch.model.change import Change, Reached, Withdrawn
+from connwatch.store.codec import written_alert, written_attempt, written_notice, written_step
 from connwatch.store.keeping import Keep, prune
 from connwatch.store.opening import Opened
 from connwatch.store.turn import Standing, Turn
@@ -39,7 +39,6 @@ AGAIN_SECONDS = 5.0  # between tries where writing fails
 PRUNE_SECONDS = 60.0
 
 _Result = TypeVar("_Result")
-_STOPPED = frozenset({Outcome.FAILED, Outcome.STALLED})
 
 
 class Journal:
@@ -98,6 +97,19 @@ class Journal:
         """A stream was opened; the order in which streams are decides between lines of one time."""
         self._numbers.setdefault(stream, len(self._numbers))
 
+    async def settle(self, notice: int, target: str, state: str, *, tries: int, at: float, error: str = "") -> None:
+        """How far a message is on its way: "waiting" until `at` for another try, "sent" or "failed" at that time. Seconds since the epoch."""
+
+        def write(connection: sqlite3.Connection) -> None:
+            done = None if state == "waiting" else at
+            with contextlib.suppress(sqlite3.Error):  # a state that cannot be written says so at every turn; what was sent is sent
+                connection.execute(
+                    "UPDATE outbox SET state = ?, tries = ?, again_at = ?, done_at = ?, error = ? WHERE notice = ? AND target = ?",
+                    (state, tries, at, done, error, notice, target),
+                )
+
+        await self.within(write)
+
     async def flush(self) -> None:
         """Write what waits now."""
         await self.within(self._write)
@@ -112,7 +124,7 @@ class Journal:
         if turn:
             self._waiting.append((self.first, turn))
             self.first += len(turn.changes)
-            self._urgent = self._urgent or bool(turn.changes or turn.marks or turn.gaps)
+            self._urgent = self._urgent or bool(turn.changes or turn.marks or turn.gaps or turn.notices)
         self._watermark = max(self._watermark, turn.watermark)
         if self.trouble:
             due = now - self._tried_at >= AGAIN_SECONDS
@@ -199,6 +211,7 @@ def _write_turn(connection: sqlite3.Connection, first: int, turn: Turn) -> None:
         rows = [(number, *row) for row in turn.taken]
         connection.executemany("INSERT INTO records (turn, stream, line, at, seen_at, body) VALUES (?, ?, ?, ?, ?, ?)", rows)
     _write_changes(connection, first, turn)
+    _write_alerts(connection, turn)
     connection.executemany(
         "INSERT OR IGNORE INTO marks (at, until, source, what, detail) VALUES (?, NULL, ?, ?, ?)",
         [(one.at, one.source, one.what, one.detail) for one in turn.marks],
@@ -233,13 +246,18 @@ def _write_changes(connection: sqlite3.Connection, first: int, turn: Turn) -> No
             written_attempt(attempt),
         )
         connection.execute("INSERT OR REPLACE INTO attempts VALUES (?, ?, ?, ?, ?, ?, ?, ?)", row)
-    for change in turn.changes:
-        attempt = change.attempt
-        if isinstance(change, Updated | Closed | Evicted) and attempt.outcome in _STOPPED and attempt.diagnoses and not attempt.is_piece:
-            connection.execute(
-                "INSERT OR IGNORE INTO outbox (attempt, code, kind, at) VALUES (?, ?, 'stopped', ?)",
-                (attempt.id, attempt.diagnoses[0].code, change.at),
-            )
+
+
+def _write_alerts(connection: sqlite3.Connection, turn: Turn) -> None:
+    connection.executemany(
+        "INSERT OR REPLACE INTO alerts VALUES (?, ?, ?, ?, ?)",
+        [(one.id, one.state, one.last_at, one.due_at, written_alert(one)) for one in turn.alerts],
+    )
+    for notice, targets in turn.notices:
+        connection.execute("INSERT OR REPLACE INTO notices VALUES (?, ?, ?, ?)", (notice.id, notice.at, notice.kind, written_notice(notice)))
+        connection.executemany(
+            "INSERT OR IGNORE INTO outbox VALUES (?, ?, 'waiting', 0, ?, NULL, '')", [(notice.id, target, notice.at) for target in targets]
+        )
 
 
 def _write_standing(connection: sqlite3.Connection, number: int, stream: str, standing: Standing) -> None:
