@@ -235,7 +235,7 @@ class Desk:
                 elif alert.state == "told" and alert.key.about_source:
                     self._spells.put(alert, "waiting", now)
                 else:
-                    if alert.state != "noted":
+                    if alert.state not in ("noted", "held"):
                         alert.note("quiet", now)
                     self._spells.end(alert)
             notices += [self._notice(kind, now, [one for how, one in told if how == kind]) for kind in dict.fromkeys(how for how, _ in told)]
