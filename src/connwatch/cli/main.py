@@ -19,6 +19,8 @@ _COMMANDS: dict[str, tuple[str, str]] = {
     "show": ("connwatch.cli.show:show", "Draw one recorded attempt, with what happened around it."),
     "sources": ("connwatch.cli.sources:sources", "Show what is followed, and how that goes."),
     "alerts": ("connwatch.cli.alerts:alerts", "Show what goes wrong now; --preview: what would have been told."),
+    "notifications": ("connwatch.cli.notifications:notifications", "List what people were told, and what not, with reasons."),
+    "silence": ("connwatch.cli.silence:silence", "Tell nobody of something for a while."),
     "tail": ("connwatch.cli.tail:tail", "Show attempts and events live."),
 }
 

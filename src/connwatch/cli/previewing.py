@@ -1,4 +1,4 @@
-"""Recorded attempts with the time at which they became known: from finished logs through an engine, or from the state. Must not decide what is told."""
+"""Recorded attempts with the time at which they became known: from logs through an engine, or from the state. Decides nothing about telling."""
 
 from __future__ import annotations
 
