@@ -72,7 +72,7 @@ def count(found: Preview, truth: Mapping[str, tuple[bool | None, set[Place]]]) -
         code = attempt.diagnoses[0].code if attempt.diagnoses else "unexplained"
         key = (attempt.client, attempt.server, attempt.stuck_at or "nowhere", code)
         if best is not None and key in reasons and (outcome.get(best) != "told"):
-            outcome[best] = "told" if key in told else reasons[key]  # type: ignore[index]
+            outcome[best] = "told" if key in told else reasons[key]
     for name, (well, _) in truth.items():
         if well is False:
             tally[outcome.get(name, "missed")] += 1

@@ -11,7 +11,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Sequence
 from typing import Final
 
 from connwatch.alerts.alert import ATTEMPTS_KEPT, SOURCE_STEP, Alert, Entry, Key, Notice
@@ -31,7 +31,7 @@ _OF_SOURCES: Final = AlertRule("source", "high", "What cannot be read cannot be 
 
 class Desk:
     """`began_at` is when the daemon began, seconds since the epoch. `alerts` are those that were not over when the last desk closed, `counted`
-    the open attempts that they had counted; numbers go on after `last_alert` and `last_notice`.
+    the open attempts that they had counted; `good` the attempts that went well of late. Numbers go on after `last_alert` and `last_notice`.
     """
 
     def __init__(
@@ -41,15 +41,18 @@ class Desk:
         *,
         began_at: float = -math.inf,
         alerts: Iterable[Alert] = (),
-        counted: Mapping[str, Key] | None = None,
+        counted: Iterable[Attempt] = (),
+        good: Iterable[Attempt] = (),
         last_alert: int = 0,
         last_notice: int = 0,
     ) -> None:
         self._policy, self._pace = policy, pace or Pace()
         self._spells = Spells(alerts, last_alert)
         self._quiet_until = began_at + self._pace.grace
-        self._counted = dict(counted or {})
         self._good: dict[tuple[str, str], tuple[float, str]] = {}  # the last success: when it began, how
+        self._counted = {attempt.id: self._key(attempt) for attempt in counted if policy.of(attempt) is not None}
+        for attempt in good:
+            self._remember(attempt)
         self._last_notice = last_notice
 
     def hear(self, changes: Sequence[Change], now: float) -> None:
@@ -82,6 +85,10 @@ class Desk:
         alert = self._spells.get(Key("", source, SOURCE_STEP, code))
         if alert is not None:
             self._mend(alert, now, now)
+
+    def renew(self, policy: Policy, pace: Pace) -> None:
+        """Go on under another policy; what was decided stays."""
+        self._policy, self._pace = policy, pace
 
     def due(self) -> float:
         """When `rule` has something to do next, seconds since the epoch; infinity: not before something happens."""
@@ -168,17 +175,20 @@ class Desk:
 
     def _well(self, attempt: Attempt, now: float, *, itself: Key | None) -> None:
         """A client got through. `itself`: under what this very attempt had been counted as bad."""
-        name = attempt.outcome.value
+        self._remember(attempt)
+        who, name = (attempt.client, attempt.server), attempt.outcome.value
+        for alert in self._spells:
+            later = attempt.started_at > alert.last_at or alert.key == itself
+            if later and (alert.key.client, alert.key.server) == who and name in self._rule_of(alert).recovered_by:
+                self._mend(alert, attempt.ended_at, now)
+
+    def _remember(self, attempt: Attempt) -> None:
         who = attempt.client, attempt.server
         if len(self._good) >= 2 * MOST and who not in self._good:
             self._good.pop(next(iter(self._good)))
         began, _ = self._good.get(who, (-math.inf, ""))
         if attempt.started_at > began:
-            self._good[who] = attempt.started_at, name
-        for alert in self._spells:
-            later = attempt.started_at > alert.last_at or alert.key == itself
-            if later and (alert.key.client, alert.key.server) == who and name in self._rule_of(alert).recovered_by:
-                self._mend(alert, attempt.ended_at, now)
+            self._good[who] = attempt.started_at, attempt.outcome.value
 
     def _mend(self, alert: Alert, at: float, now: float) -> None:
         if alert.state in ("told", "recovering"):
