@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# Gets the real components that some tests need: nginx, promtool, dockerd (this system's and a newer one), haproxy, sshd, a journal, the MCP SDK. With root and apt
+# Gets the real components that some tests need: nginx, promtool, dockerd (this system's and a newer one), haproxy, sshd, a journal, a browser, the MCP SDK. With root and apt
 # it installs what is missing; without, it says which tests will be skipped, and what to install. Never fails: a missing component is a skip with a reason.
 set -uo pipefail
 cd "$(dirname "$0")/.."
@@ -15,6 +15,7 @@ have() {
         dockerd) { command -v dockerd > /dev/null || [ -x /usr/sbin/dockerd ]; } && command -v docker > /dev/null && command -v busybox > /dev/null ;;
         docker26) [ -x "$cache/docker26/usr/sbin/dockerd" ] ;;
         sshd) command -v ssh busybox iptables ip > /dev/null && { command -v sshd > /dev/null || [ -x /usr/sbin/sshd ]; } ;;
+        chromium) command -v chromium > /dev/null || command -v chromium-browser > /dev/null || command -v google-chrome > /dev/null ;;
         journal) command -v journalctl > /dev/null && [ -x /lib/systemd/systemd-journal-remote ] ;;
     esac
 }
@@ -36,6 +37,7 @@ install() {
 get_nginx() { install nginx-light; }
 get_sshd() { install openssh-server openssh-client iptables iproute2 busybox-static; }
 get_journal() { install systemd-journal-remote; }
+get_chromium() { install chromium; }
 get_dockerd() { install docker.io busybox-static; }
 # The next Debian's engine, in a tree of its own. Made elsewhere first: half a tree must not look like a whole one.
 get_docker26() {
@@ -55,7 +57,7 @@ get_promtool() {
     (cd "$cache" && apt-get download -qq prometheus > /dev/null 2>&1 && dpkg -x prometheus_*.deb . && rm -f prometheus_*.deb)
 }
 
-for component in nginx promtool dockerd docker26 haproxy sshd journal mcp; do
+for component in nginx promtool dockerd docker26 haproxy sshd journal chromium mcp; do
     have "$component" && continue
     if [ "$component" = mcp ]; then
         may_fetch && say "installing $component" && get_mcp
@@ -69,6 +71,7 @@ for component in nginx promtool dockerd docker26 haproxy sshd journal mcp; do
         dockerd) say "no dockerd or busybox: the docker source is not tried on a real engine (apt-get install docker.io busybox-static)" ;;
         docker26) say "no newer engine: the docker source is tried on this system's alone (needs root, apt and debootstrap)" ;;
         haproxy) say "no haproxy: the docker source is not tried behind a socket proxy (apt-get install haproxy)" ;;
+        chromium) say "no browser: the page is not tried in one (apt-get install chromium)" ;;
         mcp) say "no MCP SDK: the whole path is not tried with real clients (pip install mcp, into .cache/mcp)" ;;
         sshd) say "no sshd, or not all that its tests need: some are skipped (apt-get install openssh-server iptables iproute2 busybox-static)" ;;
         journal) say "no journal: tests of the journald source are skipped (apt-get install systemd-journal-remote)" ;;
