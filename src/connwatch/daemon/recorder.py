@@ -119,7 +119,7 @@ class Recorder:
         await self._exchange.done
 
     def _wake(self) -> None:
-        if self._nap is not None:
+        if self._nap is not None and not self._nap.expired():
             self._nap.reschedule(asyncio.get_running_loop().time())
 
     async def run(self) -> None:
