@@ -123,7 +123,7 @@ class Recorder:
         await self._exchange.done
 
     def _wake(self) -> None:
-        if self._nap is not None:
+        if self._nap is not None and not self._nap.expired():
             self._nap.reschedule(asyncio.get_running_loop().time())
 
     async def run(self) -> None:
@@ -221,10 +221,10 @@ class Recorder:
         now = self._now() if not self._intake.count else self._read_at
         turn.watermark = self._watermark.value(now)
         changes += self.engine.advance(turn.watermark) if self.engine.is_calm() else await asyncio.to_thread(self.engine.advance, turn.watermark)
+        if news := self.ear.listen(self._watermark.deaf(now), now):
+            turn.marks += news
+            self.engine.deaf(stream for stream, source in self._streams.items() if source in self.ear.deaf)
         await self._commit(turn, changes)
-        deaf = self.ear.listen(self._watermark.deaf(now))
-        if deaf is not None:
-            self.engine.deaf(stream for stream, source in self._streams.items() if source in deaf)
         self._beat()
 
     def _beat(self) -> None:
