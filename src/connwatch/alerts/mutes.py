@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass, field
 from fnmatch import fnmatchcase
 from typing import Final, Protocol
@@ -77,7 +77,7 @@ class Mutes:
 
     silences: Sequence[Silence] = ()
     windows: Sequence[Window] = ()
-    deaf: Sequence[str] = ()
+    deaf: Collection[str] = ()
     restarts: Restarts = field(default_factory=Restarts)
 
     def against(self, alert: Alert, now: float, stale: float) -> tuple[Reason, str] | None:

@@ -25,6 +25,7 @@ from typing import TYPE_CHECKING
 
 from connwatch.daemon.hearing import Ear
 from connwatch.daemon.restart import Rebuilt, rebuild
+from connwatch.daemon.streams import Streams
 from connwatch.model.change import Change
 from connwatch.model.heard import Heard
 from connwatch.model.taken import Taken
@@ -89,8 +90,6 @@ class Recorder:
         self._sinks, self._journal, self._lateness, self._now, self._pace = list(sinks), journal, lateness, now, pace
         self._until_end, self._heartbeat, self._on_turn, self._on_rebuilt = until_end, heartbeat, on_turn, on_rebuilt
         self._on_heard, self._on_taken, self._teller = on_heard, on_taken, teller
-        self._streams: dict[str, str] = {}  # engine's name -> source's name
-        self._cursors: dict[str, dict[str, str]] = {}  # of each source
         self._begin_with(sources)
         self._read_at = now()
         self._data_at = 0.0
@@ -102,8 +101,7 @@ class Recorder:
         self._watermark = Watermark(self._lateness)
         self._intake = Intake(self._frontier)
         self.ear = Ear(sources)
-        self._streams.clear()
-        self._cursors = {source.name: {} for source in sources}
+        self._streams = Streams(source.name for source in sources)
         self._reopened = Counter({source.name: source.status.reopened.total() for source in sources})
 
     def stop(self) -> None:
@@ -153,10 +151,7 @@ class Recorder:
             formats = {source.name: source.format for source in self.sources}
             rebuilt = await asyncio.to_thread(rebuild, self.engine, library, formats, self._beat)
             self._journal.restored(rebuilt.standings)
-            for stream, standing in rebuilt.standings.items():
-                self._streams[stream] = standing.source
-                if standing.cursor is not None and standing.source in self._cursors:
-                    self._cursors[standing.source][stream] = standing.cursor
+            self._streams.resume(rebuilt.standings)
             self._on_rebuilt(rebuilt)
             await self._commit(Turn(rebuilt.watermark), rebuilt.changes)
         for source in self.sources:
@@ -170,7 +165,7 @@ class Recorder:
     async def _reading(self) -> AsyncIterator[list[asyncio.Task[None]]]:
         async with asyncio.TaskGroup() as tasks:
             readers = [
-                tasks.create_task(supervise(source, self._intake, cursors=self._cursors[source.name], now=self._now)) for source in self.sources
+                tasks.create_task(supervise(source, self._intake, cursors=self._streams.cursors[source.name], now=self._now)) for source in self.sources
             ]
             yield readers
             for reader in readers:
@@ -223,7 +218,7 @@ class Recorder:
         changes += self.engine.advance(turn.watermark) if self.engine.is_calm() else await asyncio.to_thread(self.engine.advance, turn.watermark)
         if news := self.ear.listen(self._watermark.deaf(now), now):
             turn.marks += news
-            self.engine.deaf(stream for stream, source in self._streams.items() if source in self.ear.deaf)
+            self.engine.deaf(self._streams.of(self.ear.deaf))
         await self._commit(turn, changes)
         self._beat()
 
@@ -249,8 +244,9 @@ class Recorder:
         if batch.seen_at is not None:
             self._read_at = max(self._read_at, batch.seen_at)
         if batch.state == "ended":
-            for stream in [name for name, owner in self._streams.items() if batch.stream in (name, EVERY_STREAM) and owner == source.name]:
-                changes += self.engine.end_source(stream)
+            for stream in self._streams.of({source.name}):
+                if batch.stream in (stream, EVERY_STREAM):
+                    changes += self.engine.end_source(stream)
         self._note(source, batch, turn)
         frontier = self._frontier(batch.stream)
         self.ear.heard(source, batch, frontier)
@@ -269,7 +265,7 @@ class Recorder:
         reopened = source.status.reopened.total()
         if batch.marks or reopened != self._reopened[source.name]:
             self._reopened[source.name] = reopened
-            turn.turned.update(name for name, owner in self._streams.items() if owner == source.name)
+            turn.turned.update(self._streams.of({source.name}))
         if batch.stream != EVERY_STREAM and (batch.data or batch.cursor is not None):
             turn.standings[batch.stream] = Standing(source.name, batch.cursor, self.engine.place(batch.stream))
 
@@ -286,7 +282,7 @@ class Recorder:
                 sink.receive(changes)
 
     def _open(self, source: Source, stream: str) -> None:
-        self._streams[stream] = source.name
+        self._streams.add(stream, source.name)
         self.engine.open_source(stream, source.format)
         if self._journal is not None:
             self._journal.known(stream)
@@ -296,7 +292,7 @@ class Recorder:
 
     def owner(self, stream: str) -> str:
         """The configured source that a stream of the engine belongs to."""
-        return self._streams.get(stream, stream)
+        return self._streams.owner(stream)
 
     def alive(self) -> bool:
         """Whether the loop turns."""

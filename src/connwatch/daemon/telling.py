@@ -6,7 +6,7 @@ Knows when things happen; decides neither what is told (`connwatch.alerts`) nor 
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass, field
 
 from connwatch.alerts.alert import Notice
@@ -57,7 +57,7 @@ class Teller:
         """When there is something to decide next though nothing happens, seconds since the epoch."""
         return self.desk.due()
 
-    def take(self, turn: Turn, changes: Sequence[Change], now: float, sources: Sequence[Source], deaf: Sequence[str]) -> None:
+    def take(self, turn: Turn, changes: Sequence[Change], now: float, sources: Sequence[Source], deaf: Collection[str]) -> None:
         """Decide about what is new, and put it into the turn."""
         self.desk.hear(changes, now)
         self.mutes.restarts.take(turn.marks)
@@ -98,7 +98,7 @@ class Teller:
         except SourceError:
             return self.mutes.silences  # those that were known
 
-    def _look(self, now: float, sources: Sequence[Source], deaf: Sequence[str]) -> None:
+    def _look(self, now: float, sources: Sequence[Source], deaf: Collection[str]) -> None:
         for source in sources:
             status = source.status
             if source.name in deaf:
