@@ -164,9 +164,8 @@ class Recorder:
     @contextlib.asynccontextmanager
     async def _reading(self) -> AsyncIterator[list[asyncio.Task[None]]]:
         async with asyncio.TaskGroup() as tasks:
-            readers = [
-                tasks.create_task(supervise(source, self._intake, cursors=self._streams.cursors[source.name], now=self._now)) for source in self.sources
-            ]
+            cursors = self._streams.cursors
+            readers = [tasks.create_task(supervise(one, self._intake, cursors=cursors[one.name], now=self._now)) for one in self.sources]
             yield readers
             for reader in readers:
                 reader.cancel()
@@ -198,10 +197,10 @@ class Recorder:
 
     def _rest_seconds(self) -> float:
         now = self._now()
-        due = min(
-            math.inf if (deadline := self.engine.next_deadline()) is None else deadline + self._lateness,
-            math.inf if self._teller is None else self._teller.due(),
-        )
+        deadline = self.engine.next_deadline()
+        due = math.inf if deadline is None else deadline + self._lateness
+        if self._teller is not None:
+            due = min(due, self._teller.due())
         calm = SETTLING if now - self._data_at <= self._lateness + 1 else self._heartbeat
         left = (due - now) / self._pace
         return max(min(calm, left if left > 0 else 1.0), 0.01)  # overdue means that a source holds the watermark: look again soon
@@ -273,7 +272,7 @@ class Recorder:
         if self._journal is not None:
             turn.changes = changes
             if self._teller is not None:
-                self._teller.take(turn, changes, self._now(), self.sources, self.ear.deaf)
+                self._teller.take(turn, self._now(), self.sources, self.ear.deaf)
             await self._journal.commit(turn)
             if self._teller is not None:
                 self._teller.publish()

@@ -15,7 +15,6 @@ from connwatch.alerts.mutes import Mutes, Silence
 from connwatch.alerts.text import Text
 from connwatch.alerts.wording import Writer
 from connwatch.model.attempt import Attempt
-from connwatch.model.change import Change
 from connwatch.model.errors import SourceError
 from connwatch.sources.source import Source
 from connwatch.store.turn import Turn
@@ -57,9 +56,9 @@ class Teller:
         """When there is something to decide next though nothing happens, seconds since the epoch."""
         return self.desk.due()
 
-    def take(self, turn: Turn, changes: Sequence[Change], now: float, sources: Sequence[Source], deaf: Collection[str]) -> None:
-        """Decide about what is new, and put it into the turn."""
-        self.desk.hear(changes, now)
+    def take(self, turn: Turn, now: float, sources: Sequence[Source], deaf: Collection[str]) -> None:
+        """Decide about what the turn brought, and put that into it too."""
+        self.desk.hear(turn.changes, now)
         self.mutes.restarts.take(turn.marks)
         self.mutes.deaf = deaf
         if now - self._looked_at >= LOOK_SECONDS:
@@ -67,7 +66,7 @@ class Teller:
             self._look(now, sources, deaf)
         if self.desk.due() <= now:
             self.mutes.silences = self._in_force(now)
-            fresh = {change.attempt.id: change.attempt for change in changes}
+            fresh = {change.attempt.id: change.attempt for change in turn.changes}
             self._ready += [self._worded(notice, fresh) for notice in self.desk.rule(now, self.mutes)]
         turn.alerts = self.desk.changed()
         turn.notices = [(one.notice, one.targets) for one in self._ready]

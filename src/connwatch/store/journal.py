@@ -9,7 +9,6 @@
 from __future__ import annotations
 
 import asyncio
-import contextlib
 import json
 import logging
 import math
@@ -55,6 +54,7 @@ class Journal:
         self._trails: dict[str, deque[Standing]] = {}
         self._dirty: set[str] = set()
         self._urgent = False  # somebody waits to be told of what is in a turn
+        self._settled: deque[tuple[object, ...]] = deque()
         self._numbers: dict[str, int] = {}
         self._written_at = self._tried_at = 0.0
         self._pruned_at = time.monotonic()
@@ -98,17 +98,13 @@ class Journal:
         self._numbers.setdefault(stream, len(self._numbers))
 
     async def settle(self, notice: int, target: str, state: str, *, tries: int, at: float, error: str = "") -> None:
-        """How far a message is on its way: "waiting" until `at` for another try, "sent" or "failed" at that time. Seconds since the epoch."""
+        """How far a message is on its way: "waiting" until `at` for another try, "sent" or "failed" at that time. Seconds since the epoch.
 
-        def write(connection: sqlite3.Connection) -> None:
-            done = None if state == "waiting" else at
-            with contextlib.suppress(sqlite3.Error):  # a state that cannot be written says so at every turn; what was sent is sent
-                connection.execute(
-                    "UPDATE outbox SET state = ?, tries = ?, again_at = ?, done_at = ?, error = ? WHERE notice = ? AND target = ?",
-                    (state, tries, at, done, error, notice, target),
-                )
-
-        await self.within(write)
+        Where nothing can be written at present it is kept, like the turn that the message came with, and written after that.
+        """
+        self._settled.append((state, tries, at, None if state == "waiting" else at, error, notice, target))
+        if not self.trouble:
+            await self.within(self._write)
 
     async def flush(self) -> None:
         """Write what waits now."""
@@ -166,11 +162,14 @@ class Journal:
 
     def _write(self, connection: sqlite3.Connection) -> None:
         self._urgent = False
-        waiting, dirty, self._dirty = list(self._waiting), self._dirty, set()  # more may come meanwhile
+        waiting, settled, dirty, self._dirty = list(self._waiting), list(self._settled), self._dirty, set()  # more may come meanwhile
         try:
             connection.execute("BEGIN IMMEDIATE")
             for first, turn in waiting:
                 _write_turn(connection, first, turn)
+            connection.executemany(
+                "UPDATE outbox SET state = ?, tries = ?, again_at = ?, done_at = ?, error = ? WHERE notice = ? AND target = ?", settled
+            )
             for stream in dirty:
                 _write_standing(connection, self._numbers[stream], stream, self._trails[stream][0])
             if math.isfinite(self._watermark):
@@ -182,6 +181,8 @@ class Journal:
             return
         for _ in waiting:
             self._waiting.popleft()
+        for _ in settled:
+            self._settled.popleft()
         self._written_at = time.monotonic()
         if self.trouble:
             log.warning("the state is written again")

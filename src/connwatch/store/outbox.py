@@ -64,6 +64,12 @@ class Outbox:
         """One message's ways to its targets."""
         return self._deliveries("notice = ? ORDER BY target", (notice,))
 
+    def arrivals(self, target: str, after: float) -> list[float]:
+        """When messages arrived at a target after `after`, in order; those that came as one are one."""
+        query = "SELECT DISTINCT done_at FROM outbox WHERE target = ? AND state = 'sent' AND done_at > ? ORDER BY done_at"
+        with self._library.asked() as connection:
+            return [at for (at,) in connection.execute(query, (target, after))]
+
     def notices(self, *, since: float = 0.0, most: int = 100) -> list[Notice]:
         """Messages after `since`, the latest first."""
         with self._library.asked() as connection:
