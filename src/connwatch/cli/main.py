@@ -18,6 +18,7 @@ _COMMANDS: dict[str, tuple[str, str]] = {
     "attempts": ("connwatch.cli.attempts:attempts", "List the attempts that the daemon has recorded."),
     "show": ("connwatch.cli.show:show", "Draw one recorded attempt, with what happened around it."),
     "sources": ("connwatch.cli.sources:sources", "Show what is followed, and how that goes."),
+    "notify": ("connwatch.cli.notify:notify", "List who is told, and send a test message."),
     "tail": ("connwatch.cli.tail:tail", "Show attempts and events live."),
 }
 

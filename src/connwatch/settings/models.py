@@ -98,6 +98,10 @@ class AlertSettings(Table):
     targets_file: Path | None = Field(
         None, description="A file with one Apprise URL a line. URLs hold passwords: keep it readable by its owner only."
     )
+    deadline_seconds: float = Field(20, ge=1, le=300, description="A send that takes longer has failed, and is tried again.")
+    heartbeat_seconds: float = Field(60, ge=5, le=86_400, description="How often the heartbeat's URL is told that connwatch lives.")
+    rate_messages: int = Field(6, ge=1, le=1000, description="Most messages that a target gets in rate_seconds; what is more becomes one message.")
+    rate_seconds: float = Field(600, ge=1, le=86_400, description="The time that rate_messages counts for.")
 
 
 class MetricsSettings(Table):
