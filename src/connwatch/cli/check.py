@@ -16,6 +16,7 @@ from connwatch.cli.setup import Setup, config_option, log_format_option
 if TYPE_CHECKING:
     from connwatch.cli.checking import Look
     from connwatch.cli.spans import Line
+    from connwatch.notify.targets import Targets
     from connwatch.settings.advice import Advice
     from connwatch.settings.selfcheck import Checked
 
@@ -24,7 +25,7 @@ __all__ = ["check"]
 _HELP = """Check the configuration, the catalogue's examples, and what the format of each log hides.
 
 The logs are those of the configuration's file sources and the FILEs given here. For a proxy's log it says what its format leaves out,
-what each field would buy, and the LOG_FORMAT to set.
+what each field would buy, and the LOG_FORMAT to set. Targets of alerts are read, and Apprise is asked whether it takes their URLs; nothing is sent.
 
 \b
 Examples:
@@ -68,6 +69,7 @@ def check(
         return
     from connwatch.cli.inputs import parse_log_formats
     from connwatch.cli.setup import prepare
+    from connwatch.cli.targets import checked_targets
     from connwatch.settings.selfcheck import check_catalogue
 
     setup = prepare(config, parse_log_formats(log_formats), examples=True)
@@ -77,15 +79,16 @@ def check(
 
         show_entry(setup.catalogue, checked, *show)
         return
+    told = checked_targets(setup)
     looks = list(_looks(setup, files))
     bad = any(entry.problems for entry in checked) or any(isinstance(look, str) for _, look in looks)
     if as_json:
-        print_json(_row(config, checked, looks))
+        print_json(_row(config, checked, told, looks))
     else:
         from connwatch.cli.spans import write
 
         shown = screen()
-        write(sys.stdout, _lines(config, setup, checked, looks, shown.width, verbose=verbose), colour=shown.colour)
+        write(sys.stdout, _lines(config, setup, checked, told, looks, shown.width, verbose=verbose), colour=shown.colour)
     ctx.exit(FOUND if bad else 0)
 
 
@@ -109,7 +112,7 @@ def _looks(setup: Setup, files: Sequence[str]) -> Iterator[tuple[str, Look | str
             yield name, str(error)
 
 
-def _row(config: Path | None, checked: Sequence[Checked], looks: Sequence[tuple[str, Look | str]]) -> dict[str, Any]:
+def _row(config: Path | None, checked: Sequence[Checked], told: Targets, looks: Sequence[tuple[str, Look | str]]) -> dict[str, Any]:
     return {
         "schema": "connwatch.check/1",
         "configuration": None if config is None else str(config),
@@ -118,6 +121,7 @@ def _row(config: Path | None, checked: Sequence[Checked], looks: Sequence[tuple[
             "examples": sum(entry.examples for entry in checked),
             "failed": [{"entry": entry.entry, "problems": entry.problems} for entry in checked if entry.problems],
         },
+        "targets": {"names": [target.name for target in told.targets], "heartbeat": bool(told.heartbeat), "warnings": list(told.warnings)},
         "logs": [{"name": name, "error": look} if isinstance(look, str) else {"name": name, **_look_row(look)} for name, look in looks],
     }
 
@@ -137,7 +141,14 @@ _SIDE = 15
 
 
 def _lines(
-    config: Path | None, setup: Setup, checked: Sequence[Checked], looks: Sequence[tuple[str, Look | str]], width: int | None, *, verbose: bool
+    config: Path | None,
+    setup: Setup,
+    checked: Sequence[Checked],
+    told: Targets,
+    looks: Sequence[tuple[str, Look | str]],
+    width: int | None,
+    *,
+    verbose: bool,
 ) -> Iterator[Line]:
     from connwatch.cli.spans import padded
 
@@ -150,6 +161,11 @@ def _lines(
     else:
         where = str(config) if config is not None else "the environment"
         yield titled("configuration", f"{where}: fine, {len(settings.sources)} sources, {len(settings.formats)} formats of your own", "good")
+    if told.targets or told.heartbeat:
+        names = ", ".join(target.name for target in told.targets) or "none"
+        yield titled("targets", f"{len(told.targets)}: {names}{'; a heartbeat' if told.heartbeat else ''}", "good")
+    for warning in told.warnings:
+        yield titled("", warning, "warn")
     failed = [entry for entry in checked if entry.problems]
     counts = f"{len(checked)} entries, {sum(entry.examples for entry in checked)} examples"
     yield titled("catalogue", f"{counts}: {len(failed)} fail" if failed else f"{counts}: all hold", "bad" if failed else "good")

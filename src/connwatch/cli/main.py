@@ -21,6 +21,7 @@ _COMMANDS: dict[str, tuple[str, str]] = {
     "alerts": ("connwatch.cli.alerts:alerts", "Show what goes wrong now; --preview: what would have been told."),
     "notifications": ("connwatch.cli.notifications:notifications", "List what people were told, and what not, with reasons."),
     "silence": ("connwatch.cli.silence:silence", "Tell nobody of something for a while."),
+    "notify": ("connwatch.cli.notify:notify", "List who is told, and send a test message."),
     "tail": ("connwatch.cli.tail:tail", "Show attempts and events live."),
 }
 

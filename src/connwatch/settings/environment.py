@@ -17,7 +17,7 @@ __all__ = ["PREFIX", "RESERVED", "overlay"]
 PREFIX = "CONNWATCH_"
 
 #: Variables that speak to the program and are no settings.
-RESERVED = frozenset({"CONNWATCH_CONFIG", "CONNWATCH_DEBUG"})
+RESERVED = frozenset({"CONNWATCH_CONFIG", "CONNWATCH_DEBUG", "CONNWATCH_TARGETS"})
 
 
 def overlay(document: Mapping[str, Any], environ: Mapping[str, str]) -> tuple[dict[str, Any], dict[tuple[str | int, ...], str]]:

@@ -137,6 +137,11 @@ class AlertSettings(Table):
     silent_hours: float = Field(24.0, ge=0, le=8760, description="Tell when a source that gave lines gives none for so long; 0: never.")
     maintenance: tuple[MaintenanceSettings, ...] = Field((), description="Times at which nobody is told; one [[alerts.maintenance]] block each.")
 
+    deadline_seconds: float = Field(20, ge=1, le=300, description="A send that takes longer has failed, and is tried again.")
+    heartbeat_seconds: float = Field(60, ge=5, le=86_400, description="How often the heartbeat's URL is told that connwatch lives.")
+    rate_messages: int = Field(6, ge=1, le=1000, description="Most messages that a target gets in rate_seconds; what is more becomes one message.")
+    rate_seconds: float = Field(600, ge=1, le=86_400, description="The time that rate_messages counts for.")
+
     @field_validator("link")
     @classmethod
     def _a_page(cls, value: str) -> str:
