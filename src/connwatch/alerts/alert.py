@@ -98,14 +98,6 @@ class Alert:
     attempts: list[str] = field(default_factory=list)
     reasons: dict[str, Tally] = field(default_factory=dict)
 
-    def note(self, reason: Reason, now: float, detail: str = "") -> None:
-        """Write down why it was not told now."""
-        tally = self.reasons.get(reason)
-        if tally is None:
-            self.reasons[reason] = Tally(now, now, detail=detail)
-        else:
-            tally.last_at, tally.count, tally.detail = now, tally.count + 1, detail
-
 
 @dataclass(slots=True)
 class Entry:

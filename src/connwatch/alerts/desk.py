@@ -11,10 +11,10 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Final
 
-from connwatch.alerts.alert import ATTEMPTS_KEPT, SOURCE_STEP, Alert, Entry, Key, Notice
+from connwatch.alerts.alert import ATTEMPTS_KEPT, SOURCE_STEP, Alert, Entry, Key, Notice, Reason
 from connwatch.alerts.mutes import Mutes
 from connwatch.alerts.policy import AlertRule, Pace, Policy
 from connwatch.alerts.spell import Spells
@@ -98,6 +98,10 @@ class Desk:
         """What has been told and is not over."""
         return [alert for alert in self._spells if alert.state in ("told", "recovering", "flapping")]
 
+    def reasons(self) -> Mapping[Reason, int]:
+        """How often each reason was given since the desk began."""
+        return self._spells.reasons
+
     def changed(self) -> list[Alert]:
         """The alerts that are another than when this was last asked."""
         return self._spells.changed()
@@ -123,7 +127,7 @@ class Desk:
         good = self._good.get((attempt.client, attempt.server))
         if good is not None and good[0] > attempt.ended_at and good[1] in rule.recovered_by:
             alert.count += 1
-            alert.note("recovered", now)
+            self._spells.note(alert, "recovered", now)
             self._spells.touch(alert, None if alert.due_at is None else alert.due_at)
             if alert.count == 1:
                 self._spells.end(alert)
@@ -136,18 +140,18 @@ class Desk:
         alert.first_at, alert.last_at = min(alert.first_at, at), max(alert.last_at, at)
         state = alert.state
         if rule.severity == "never":
-            alert.note("never", now, rule.reason)
+            self._spells.note(alert, "never", now, rule.reason)
             self._spells.put(alert, "noted", now + pace.forget)
         elif state == "flapping":
             alert.good_at = None
-            alert.note("flapping", now)
+            self._spells.note(alert, "flapping", now)
             self._spells.put(alert, "flapping", now + pace.calm)
         elif state in ("told", "recovering"):
             alert.good_at = None
             if alert.told_at is not None and now - alert.told_at >= pace.repeat:
                 self._spells.put(alert, "waiting", now + pace.wait)
             else:
-                alert.note("already-told", now)
+                self._spells.note(alert, "already-told", now)
                 self._spells.put(alert, "told", self._lapse(alert, now))
         elif state != "waiting":
             self._begin(alert, rule, at, now)
@@ -161,7 +165,7 @@ class Desk:
         if rule.severity == "low":
             alert.recent = [*alert.recent, at][-rule.repeat :]
             if sum(at - rule.within <= moment <= at + rule.within for one in kin for moment in one.recent) < rule.repeat:
-                alert.note("first-of-its-kind", now)
+                self._spells.note(alert, "first-of-its-kind", now)
                 self._spells.put(alert, "held", now + rule.within)
                 return
         due = now + pace.wait
@@ -169,7 +173,7 @@ class Desk:
         due = max(due, told + pace.again)
         if due < self._quiet_until:
             due = self._quiet_until
-            alert.note("grace", now)
+            self._spells.note(alert, "grace", now)
         for one in (alert, *(one for one in kin if one.state == "held")):
             self._spells.put(one, "waiting", due)
 
@@ -200,7 +204,7 @@ class Desk:
             self._spells.put(alert, "flapping", now + self._pace.calm)
         elif alert.state in ("held", "waiting", "muted"):
             alert.good_at = at
-            alert.note("recovered", now)
+            self._spells.note(alert, "recovered", now)
             self._spells.end(alert)
 
     def _retract(self, name: str, now: float, *, withdrawn: bool = False) -> Key | None:
@@ -212,7 +216,7 @@ class Desk:
             if name in alert.attempts and alert.count:
                 alert.attempts.remove(name)
             if alert.count == 0 and alert.state in ("noted", "held", "waiting", "muted"):
-                alert.note("withdrawn" if withdrawn else "recovered", now)
+                self._spells.note(alert, "withdrawn" if withdrawn else "recovered", now)
                 self._spells.end(alert)
             else:
                 self._spells.touch(alert, alert.due_at)
@@ -246,7 +250,7 @@ class Desk:
                     self._spells.put(alert, "waiting", now)
                 else:
                     if alert.state not in ("noted", "held"):
-                        alert.note("quiet", now)
+                        self._spells.note(alert, "quiet", now)
                     self._spells.end(alert)
             notices += [self._notice(kind, now, [one for how, one in told if how == kind]) for kind in dict.fromkeys(how for how, _ in told)]
         return notices
@@ -258,7 +262,7 @@ class Desk:
             if worse is not None and worse.key.code != alert.key.code:
                 against = "inhibited", worse.key.code
         if against is not None:
-            alert.note(against[0], now, against[1])
+            self._spells.note(alert, against[0], now, against[1])
             self._spells.put(alert, "muted", now + self._pace.forget)
         return against is not None
 

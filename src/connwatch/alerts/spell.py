@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import math
+from collections import Counter
 from collections.abc import Iterable, Iterator
 
-from connwatch.alerts.alert import Alert, Key, State
+from connwatch.alerts.alert import Alert, Key, Reason, State, Tally
 from connwatch.alerts.policy import AlertRule
 
 __all__ = ["Spells"]
@@ -19,6 +20,7 @@ class Spells:
     def __init__(self, alerts: Iterable[Alert], last: int) -> None:
         self._alerts = {alert.key: alert for alert in alerts}
         self._last = last
+        self.reasons: Counter[Reason] = Counter()  # how often each was given
         self._changed: dict[int, Alert] = {}
         self.soonest = min((alert.due_at for alert in self._alerts.values() if alert.due_at is not None), default=math.inf)
 
@@ -39,6 +41,15 @@ class Spells:
         alert = Alert(self._last, key, rule.id, rule.severity, at, at, told=[] if before is None else before.told)
         self._alerts[key] = alert
         return alert
+
+    def note(self, alert: Alert, reason: Reason, now: float, detail: str = "") -> None:
+        """Write down why it is not told now."""
+        self.reasons[reason] += 1
+        tally = alert.reasons.get(reason)
+        if tally is None:
+            alert.reasons[reason] = Tally(now, now, detail=detail)
+        else:
+            tally.last_at, tally.count, tally.detail = now, tally.count + 1, detail
 
     def put(self, alert: Alert, state: State, due: float) -> None:
         """Into a state, until then at the latest."""

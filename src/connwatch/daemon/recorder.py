@@ -198,9 +198,7 @@ class Recorder:
     def _rest_seconds(self) -> float:
         now = self._now()
         deadline = self.engine.next_deadline()
-        due = math.inf if deadline is None else deadline + self._lateness
-        if self._teller is not None:
-            due = min(due, self._teller.due())
+        due = min(math.inf if deadline is None else deadline + self._lateness, math.inf if self._teller is None else self._teller.due())
         calm = SETTLING if now - self._data_at <= self._lateness + 1 else self._heartbeat
         left = (due - now) / self._pace
         return max(min(calm, left if left > 0 else 1.0), 0.01)  # overdue means that a source holds the watermark: look again soon
