@@ -7,12 +7,12 @@ Looks happen on whole seconds, many at a time, and a fragment that grew is moved
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 
 from connwatch.correlate.agenda import Agenda
 from connwatch.correlate.fragment import Fragment
+from connwatch.correlate.naming import named
 from connwatch.correlate.sweep import OVER, Sweeps
 from connwatch.correlate.tables import Tables
 from connwatch.correlate.window import LOOKAHEAD, PATIENCE, QUIET, Window
@@ -50,6 +50,7 @@ class Ledger:
     _untold: dict[int, Fragment] = field(default_factory=dict)  # grew since it was last told; only while somebody watches
     _telling: Telling = field(default_factory=Telling)
     _agenda: Agenda = field(default_factory=Agenda)
+    _verdicts: Agenda = field(default_factory=Agenda)  # when silence alone changes what was told of those that are watched
 
     def __post_init__(self) -> None:
         self._window = Window(self.tables)
@@ -88,6 +89,9 @@ class Ledger:
     def advance(self, now: float) -> list[Change]:
         """Decide and close what is due by `now`."""
         changes = self._pass(now)
+        while self._verdicts.due() <= now:
+            live = self._window.lanes.live
+            self._untold.update((key, live[key]) for key in self._verdicts.take() if key in live)
         if self._untold:
             changes += self._tell_all(now)
         return changes
@@ -109,7 +113,7 @@ class Ledger:
 
     def due(self) -> float | None:
         """The next instant at which silence alone changes something."""
-        due = min(self._dues())
+        due = min(*self._dues(), self._verdicts.due())
         return None if due == _NEVER else due
 
     def _dues(self) -> tuple[float, float, float]:
@@ -142,7 +146,7 @@ class Ledger:
 
     def open_attempts(self, now: float) -> list[Attempt]:
         """The open attempts as they stand, judged at `now`."""
-        return [self._judged(fragment, now) for fragment in self._window.all_open()]
+        return [self._judged(fragment, now)[0] for fragment in self._window.all_open()]
 
     # settling
 
@@ -187,6 +191,7 @@ class Ledger:
         """This fragment is none of its own any more."""
         self._telling.take_back(key)
         self._agenda.drop(key)
+        self._verdicts.drop(key)
 
     def _quiet(self, fragment: Fragment) -> float:
         """Seconds after the end of a fragment before which it is not worth a look: of the very many that are one request, none before its time."""
@@ -231,7 +236,10 @@ class Ledger:
         changes: list[Change] = []
         for key, fragment in grown.items():
             if key in window.lanes.live and key not in window.fresh:
-                changes += self._telling.judged(key, self._judged(fragment, now))
+                attempt, due = self._judged(fragment, now)
+                changes += self._telling.judged(key, attempt)
+                if due is not None and due > now:
+                    self._verdicts.put(key, due)
         return changes
 
     def _end(self, fragment: Fragment, now: float, attempt: Attempt, *, evicted: bool = False) -> list[Change]:
@@ -239,19 +247,19 @@ class Ledger:
         changes = self._telling.news(key, attempt) if self.live else []
         self._telling.ended(key)
         self._agenda.drop(key)
+        self._verdicts.drop(key)
         self._window.close(fragment)
         changes.append(Evicted(now, attempt) if evicted else Closed(now, attempt))
         return changes
 
     # judging
 
-    def _judged(self, fragment: Fragment, now: float) -> Attempt:
-        """An attempt as it stands. Its steps are copies: links may prove weaker while it grows."""
+    def _judged(self, fragment: Fragment, now: float) -> tuple[Attempt, float | None]:
+        """An attempt as it stands, and when silence will change that. Its steps are copies: links may prove weaker while it grows."""
         attempt = self._attempt(fragment)
         attempt.steps = [Step(step.event, step.link) for step in attempt.steps]
         attempt.open = True
-        self._judge(fragment, attempt, max(now, fragment.end))
-        return attempt
+        return attempt, self._judge(fragment, attempt, max(now, fragment.end))
 
     def _judge(self, fragment: Fragment, attempt: Attempt, now: float) -> float | None:
         """Judge an attempt; one of an ambiguous group by what became of the group: its own steps and those that somebody's must be.
@@ -265,7 +273,7 @@ class Ledger:
         own = attempt.steps
         steps = [Step(member.event, member.link if piece is fragment else "ambiguous") for piece in whole for member in piece.members]
         attempt.steps = sorted(steps, key=lambda step: (step.event.started_at, step.event.at, step.event.serial))
-        attempt.group = f"group-{_name(attempt.steps)}"
+        attempt.group = f"group-{named(attempt.steps)}"
         due = judge(attempt, self.catalogue, now=now, deaf=self.hearing.deaf_to(attempt))
         attempt.steps = own
         place_in_time(attempt)
@@ -275,22 +283,14 @@ class Ledger:
         steps: list[Step] = list(fragment.members)
         if len(steps) > _REMEMBERED:
             steps = [*steps[: _REMEMBERED // 2], *steps[-_REMEMBERED // 2 :]]
-        return Attempt(_name(steps), steps)
+        return Attempt(named(steps), steps)
 
     def _sweep_out(self, until: float) -> list[Change]:
         """The sweeps that no stray can join any more."""
         changes: list[Change] = []
         for sweep in self._sweeps.take_over(until):
             steps = [Step(event, "inferred") for event in sweep.events]
-            attempt = Attempt(_name(steps), steps, noise=sweep.noise)
+            attempt = Attempt(named(steps), steps, noise=sweep.noise)
             judge(attempt, self.catalogue, now=None)
             changes.append(Closed(sweep.end, attempt))
         return changes
-
-
-def _name(steps: list[Step]) -> str:
-    """A short name that follows from where the first event stands in its log, so that a replay gives the same one."""
-    first = steps[0].event
-    place = first.evidence[0]
-    text = f"{place.source}\\0{place.line}\\0{first.started_at:.6f}\\0{first.path}"
-    return hashlib.blake2b(text.encode("utf-8", "replace"), digest_size=5).hexdigest()

@@ -55,6 +55,20 @@ def test_an_attempt_is_closed_when_nothing_more_is_expected_of_it() -> None:
     assert book.finish() == []
 
 
+def test_whoever_watches_is_told_of_a_stall_when_its_limit_is_over_and_not_when_the_attempt_is_closed() -> None:
+    book = ledger(live=True)
+    book.take(timed(flow(1000.0, agent="Claude-User")[:6]))
+    told: list[tuple[float, str, str]] = []
+    while (due := book.due()) is not None:
+        told += [(due, type(one).__name__, one.attempt.outcome.value) for one in book.advance(due) if isinstance(one, Updated | Closed)]
+    last = max(event.at for event in flow(1000.0)[:6])
+    (updated,) = [(at, outcome) for at, name, outcome in told if name == "Updated" and outcome != "waiting"]
+    (closed,) = [(at, outcome) for at, name, outcome in told if name == "Closed"]
+    assert updated[1] == closed[1] == "stalled"
+    assert updated[0] - last <= 21.0
+    assert closed[0] - last >= 60.0
+
+
 def test_what_is_due_before_an_event_happens_before_it() -> None:
     book = ledger()
     changes = book.take(timed([*flow(1000.0), *flow(9000.0)]))

@@ -67,7 +67,7 @@ class Newsroom:
             last_notice=last_notice,
         )
         silences = Silences(library)
-        self._postbox = Postbox(journal, outbox, lambda notice: self.teller.writer.write(notice, self._find))
+        self._postbox = Postbox(journal, outbox, lambda notice: self._orders.writer.write(notice, self._find))
         self.teller = Teller(
             self.desk,
             orders.writer,

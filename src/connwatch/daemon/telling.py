@@ -77,10 +77,6 @@ class Teller:
             ready, self._ready = self._ready, []
             self.post(ready)
 
-    def word(self, notice: Notice, targets: Sequence[str]) -> Posted:
-        """A message from before this process, with words."""
-        return Posted(notice, self.writer.write(notice, self._found), targets)
-
     def _worded(self, notice: Notice, fresh: dict[str, Attempt]) -> Posted:
         text = self.writer.write(notice, lambda name: fresh.get(name) or self._found(name))
         return Posted(notice, text, self.route(text))
