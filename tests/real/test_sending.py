@@ -173,10 +173,9 @@ def test_a_courier_with_one_target_that_hangs_one_that_fails_and_one_that_works(
 def test_apprise_is_asked_whether_it_takes_the_urls() -> None:
     def checked(text: str) -> str:
         try:
-            asyncio.run(check_targets(parse_targets(text, "targets").targets))
+            return asyncio.run(check_targets(parse_targets(text, "targets").targets)) or "fine"
         except ConfigError as error:
             return str(error)
-        return "fine"
 
     assert checked("") == "fine"
     assert checked("json://example.org\nntfy://topic\nmailto://me:x@example.org") == "fine"

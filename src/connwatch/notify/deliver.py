@@ -7,6 +7,7 @@ plugins log is read for signs of a reason and thrown away.
 
 from __future__ import annotations
 
+import contextlib
 import json
 import logging
 import os
@@ -46,8 +47,9 @@ def main() -> int:
     """Does what standard input asks for. Always answers with one line, unless it is ended from outside."""
     answers = os.fdopen(os.dup(1), "w", encoding="utf-8")
     os.dup2(os.open(os.devnull, os.O_WRONLY), 1)  # a plugin that prints must not spoil the answer
-    resource.setrlimit(resource.RLIMIT_CORE, (0, 0))  # a core file would hold the URL
-    resource.setrlimit(resource.RLIMIT_AS, (MEMORY, MEMORY))
+    with contextlib.suppress(OSError, ValueError):  # forbidden by a service manager, or lower already
+        resource.setrlimit(resource.RLIMIT_CORE, (0, 0))  # a core file would hold the URL
+        resource.setrlimit(resource.RLIMIT_AS, (MEMORY, MEMORY))
     request = json.load(sys.stdin)
     # The parent ends this process at its deadline. Should the parent be gone by then, this does.
     signal.alarm(int(request.get("seconds", 60)) + 5)
