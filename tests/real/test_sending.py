@@ -90,6 +90,12 @@ class TestWhatDoesNot:
         with web(status=403) as service:
             assert sent(service.url("/topic", "ntfy")).error == "answered 403 Forbidden; check the password or token in its URL"
 
+    def test_a_service_that_repeats_the_password_is_not_quoted(self) -> None:
+        with web(raw=f"HTTP/1.1 500 {PASSWORD}\r\nX-Error: {PASSWORD}\r\n\r\n{PASSWORD} timed out".encode()) as service:
+            assert sent(service.url("/", "json", f"me:{PASSWORD}@")).error == "answered 500 Internal Server Error"
+        with web(raw=f"{PASSWORD}\r\n\r\n".encode()) as service:
+            assert PASSWORD not in sent(service.url("/", "json", f"me:{PASSWORD}@")).error
+
     def test_a_time_out_of_the_users_own_holds(self) -> None:
         with web(silent=True) as service:
             outcome = sent(service.url("/?rto=1", "json"))

@@ -21,7 +21,7 @@ from connwatch.notify.reasons import reason
 
 __all__ = ["MEMORY", "main"]
 
-#: Bytes of address space: a service that answers without end ends this process and not the machine. Four times what a send takes.
+#: Bytes of address space: a service that answers without end ends this process and not the machine. Several times what a send takes.
 MEMORY: Final = 512 * 1024 * 1024
 #: Seconds between two requests for one message (a URL with several recipients); the plugins' own is mostly 5.5, longer than anybody waits.
 _PACE: Final = 0.5

@@ -10,7 +10,7 @@ from contextlib import asynccontextmanager
 import pytest
 
 from connwatch.model.errors import SourceError
-from connwatch.notify.courier import AGAIN, MOST_TRIES, Courier, Parcel, Rate
+from connwatch.notify.courier import AGAIN, AT_ONCE, MOST_TRIES, Courier, Parcel, Rate
 from support.live import until
 from support.parcels import NOON, Clock, Mailbox, MemoryQueue, message, target
 
@@ -153,6 +153,23 @@ def test_one_that_hangs_costs_the_other_nothing() -> None:
             await until(lambda: story.figures("mail") == (2, 0, 0, 0, 0))
             assert story.box.titles("phone") == ["one"]
             assert story.figures("phone") == (0, 0, 0, 0, 1)
+
+    asyncio.run(run())
+
+
+def test_no_more_than_eight_are_sent_to_at_once() -> None:
+    async def run() -> None:
+        story = Story()
+        names = [f"target-{number}" for number in range(AT_ONCE + 1)]
+        story.box.answers = dict.fromkeys(names[:AT_ONCE], None)
+        story.courier = Courier([target(name) for name in names], story.queue, story.clock, post=story.box)
+        async with working(story):
+            story.tell("one", to=names[0])
+            for name in names:
+                story.queue.put(name, message("two"), NOON)
+            story.courier.wake()
+            await until(lambda: len(story.box.came) == AT_ONCE)
+            await story.looked()
 
     asyncio.run(run())
 

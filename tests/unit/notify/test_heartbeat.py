@@ -23,7 +23,7 @@ def test_it_is_heard_while_alive_and_only_then() -> None:
             task = asyncio.create_task(beat.run())
             await until(lambda: len(service.requests) >= 2)
             alive = False
-            await until(lambda: beat.sent == len(service.requests))
+            await until(lambda: beat._thread is not None and not beat._thread.is_alive() and beat.sent == len(service.requests))
             heard = len(service.requests)
             await asyncio.sleep(0.1)  # five beats: silence can only be waited for
             assert len(service.requests) == heard
