@@ -8,6 +8,8 @@ import contextlib
 import json
 import logging
 import os
+import subprocess
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -39,12 +41,12 @@ def mail_url(port: int, more: str = "") -> str:
     return f"mailto://127.0.0.1:{port}/?from=connwatch@example.org&to=ops@example.org&smtp=127.0.0.1&mode=insecure{more}"
 
 
-def children() -> Iterator[Path]:
-    """The sending processes of this one."""
+def children(of: int | None = None) -> Iterator[Path]:
+    """The sending processes of a process; of this one, where none is named."""
     for folder in Path("/proc").glob("[0-9]*"):
         with contextlib.suppress(OSError):
             parent = folder.joinpath("stat").read_text().rpartition(")")[2].split()[1]
-            if int(parent) == os.getpid() and b"connwatch.notify.deliver" in folder.joinpath("cmdline").read_bytes():
+            if int(parent) == (of or os.getpid()) and b"connwatch.notify.deliver" in folder.joinpath("cmdline").read_bytes():
                 yield folder
 
 
@@ -129,6 +131,34 @@ def test_being_cancelled_ends_the_process() -> None:
             assert list(children()) == []
 
     asyncio.run(run())
+
+
+ABANDONED = """
+import asyncio, sys
+from connwatch.notify.post import post
+from connwatch.notify.sample import sample
+from connwatch.notify.targets import Target
+asyncio.run(post(Target("a", sys.argv[1]), sample(), 3))
+"""
+
+
+def test_a_process_whose_parent_was_killed_ends_itself() -> None:
+    with web(silent=True) as service:
+        parent = subprocess.Popen([sys.executable, "-c", ABANDONED, service.url("/?rto=60", "json")])
+        try:
+            asyncio.run(until(lambda: bool(list(children(parent.pid))), PATIENCE))
+            (child,) = children(parent.pid)
+        finally:
+            parent.kill()
+            parent.wait()
+
+        def gone() -> bool:
+            try:
+                return child.joinpath("stat").read_text().rpartition(")")[2].split()[0] == "Z"
+            except OSError:
+                return True
+
+        asyncio.run(until(gone, PATIENCE))
 
 
 def test_no_secret_of_a_url_is_in_what_others_can_read(monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture) -> None:
