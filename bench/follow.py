@@ -49,7 +49,10 @@ def free_port() -> int:
 
 @dataclass
 class Daemon:
-    """A running program that follows files and answers at /metrics; `counter` is the expression that finds how many lines it has read."""
+    """A running program that follows files and answers at /metrics; `counter` is the expression that finds how many lines it has read.
+
+    It begins with letters of its own: with `^` a search through a page of 195 KB takes 2 ms, which are no time of the program's.
+    """
 
     name: str
     argv: list[str]
@@ -109,15 +112,13 @@ def connwatch(program: str, folder: pathlib.Path, logs: list[pathlib.Path], more
     config = folder / "connwatch.toml"
     sources = "".join(f'[[sources]]\nname = "{log.stem}"\nkind = "file"\npath = "{log}"\nformat = "nginx-proxy"\n' for log in logs)
     config.write_text(f'[state]\npath = "{folder / "state.db"}"\n[http]\nlisten = "127.0.0.1:{port}"\n{more}{sources}')
-    return Daemon(
-        "connwatch", [program, "run", "--config", str(config)], port, re.compile(r"^connwatch_lines_read_total\{[^}]*\} ([\d.e+]+)", re.MULTILINE)
-    )
+    return Daemon("connwatch", [program, "run", "--config", str(config)], port, re.compile(r"\nconnwatch_lines_read_total\{[^}]*\} ([\d.e+]+)"))
 
 
 def mtail(logs: list[pathlib.Path]) -> Daemon:
     port = free_port()
     options = ["--address", "127.0.0.1", "--port", str(port), "--progs", str(HERE / "connwatch.mtail"), "--logs", ",".join(map(str, logs))]
-    return Daemon("mtail", ["mtail", *options], port, re.compile(r"^lines_total\{[^}]*\} ([\d.e+]+)", re.MULTILINE))
+    return Daemon("mtail", ["mtail", *options], port, re.compile(r"\nlines_total\{[^}]*\} ([\d.e+]+)"))
 
 
 def ordinary(count: int, share: float = 0.03) -> list[bytes]:

@@ -20,6 +20,7 @@ import sys
 import tomllib
 from typing import Any
 
+import alert_accuracy
 import baselines
 
 ROOT = pathlib.Path(__file__).resolve().parent.parent
@@ -165,6 +166,19 @@ def main() -> int:
     problems = misses(results, config)
     if not args.only:
         detail = {"accuracy-summary": table, "accuracy-captures": detail_table(results, config), "accuracy-field": field_list(results["field"])}
+        alerts, counts = alert_accuracy.table(cases)
+        print(alerts, file=sys.stderr)
+        problems += [
+            f"alerts, {name}: {tally['wrong']} messages about what went well, at most {config['alerts']['wrong']}"
+            for name, tally in counts.items()
+            if tally["wrong"] > config["alerts"]["wrong"]
+        ]
+        problems += [
+            f"alerts, {name}: {tally['missed']} of {tally['bad']} attempts that went wrong were missed, at most {config['alerts']['missed']:.0%}"
+            for name, tally in counts.items()
+            if tally["missed"] > config["alerts"]["missed"] * tally["bad"]
+        ]
+        detail["accuracy-alerts"] = alerts
         problems += publish({README: {"accuracy-summary": table}, DETAIL: detail}, args.write)
     for problem in problems:
         print(f"accuracy: {problem}", file=sys.stderr)

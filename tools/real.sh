@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# Gets the real components that some tests need: nginx, promtool, dockerd, haproxy, sshd, a journal, the MCP SDK. With root and apt
+# Gets the real components that some tests need: nginx, promtool, dockerd (this system's and a newer one), haproxy, sshd, a journal, a browser, the MCP SDK. With root and apt
 # it installs what is missing; without, it says which tests will be skipped, and what to install. Never fails: a missing component is a skip with a reason.
 set -uo pipefail
 cd "$(dirname "$0")/.."
@@ -13,7 +13,9 @@ have() {
         mcp) [ -x .cache/mcp/bin/python ] && .cache/mcp/bin/python -c 'import mcp' 2> /dev/null ;;
         nginx | haproxy) command -v "$1" > /dev/null || [ -x "/usr/sbin/$1" ] ;;
         dockerd) { command -v dockerd > /dev/null || [ -x /usr/sbin/dockerd ]; } && command -v docker > /dev/null && command -v busybox > /dev/null ;;
+        docker26) [ -x "$cache/docker26/usr/sbin/dockerd" ] ;;
         sshd) command -v ssh busybox iptables ip > /dev/null && { command -v sshd > /dev/null || [ -x /usr/sbin/sshd ]; } ;;
+        chromium) command -v chromium > /dev/null || command -v chromium-browser > /dev/null || command -v google-chrome > /dev/null ;;
         journal) command -v journalctl > /dev/null && [ -x /lib/systemd/systemd-journal-remote ] ;;
     esac
 }
@@ -35,7 +37,16 @@ install() {
 get_nginx() { install nginx-light; }
 get_sshd() { install openssh-server openssh-client iptables iproute2 busybox-static; }
 get_journal() { install systemd-journal-remote; }
+get_chromium() { install chromium; }
 get_dockerd() { install docker.io busybox-static; }
+# The next Debian's engine, in a tree of its own. Made elsewhere first: half a tree must not look like a whole one.
+get_docker26() {
+    command -v debootstrap > /dev/null || install debootstrap
+    rm -rf "$cache/docker26.part"
+    mkdir -p "$cache" && chmod 755 "$cache"
+    debootstrap --variant=minbase --include=docker.io,ca-certificates,iptables trixie "$cache/docker26.part" > /dev/null 2>&1 || return
+    rm -rf "$cache/docker26.part/var/cache/apt" && mv "$cache/docker26.part" "$cache/docker26"
+}
 get_haproxy() { install haproxy; }
 
 # The official SDK plays server and clients; it is no dependency of connwatch, so it has an environment of its own.
@@ -46,7 +57,7 @@ get_promtool() {
     (cd "$cache" && apt-get download -qq prometheus > /dev/null 2>&1 && dpkg -x prometheus_*.deb . && rm -f prometheus_*.deb)
 }
 
-for component in nginx promtool dockerd haproxy sshd journal mcp; do
+for component in nginx promtool dockerd docker26 haproxy sshd journal chromium mcp; do
     have "$component" && continue
     if [ "$component" = mcp ]; then
         may_fetch && say "installing $component" && get_mcp
@@ -58,7 +69,9 @@ for component in nginx promtool dockerd haproxy sshd journal mcp; do
     case $component in
         nginx) say "no nginx: tests that need it are skipped (apt-get install nginx-light)" ;;
         dockerd) say "no dockerd or busybox: the docker source is not tried on a real engine (apt-get install docker.io busybox-static)" ;;
+        docker26) say "no newer engine: the docker source is tried on this system's alone (needs root, apt and debootstrap)" ;;
         haproxy) say "no haproxy: the docker source is not tried behind a socket proxy (apt-get install haproxy)" ;;
+        chromium) say "no browser: the page is not tried in one (apt-get install chromium)" ;;
         mcp) say "no MCP SDK: the whole path is not tried with real clients (pip install mcp, into .cache/mcp)" ;;
         sshd) say "no sshd, or not all that its tests need: some are skipped (apt-get install openssh-server iptables iproute2 busybox-static)" ;;
         journal) say "no journal: tests of the journald source are skipped (apt-get install systemd-journal-remote)" ;;

@@ -3,17 +3,19 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import os
 import shutil
 import time
 from collections.abc import Awaitable, Callable, Iterator
+from functools import cache
 from pathlib import Path
 
 import pytest
 
 from connwatch.sources.containers import Choice
 from connwatch.sources.docker import DockerSource
-from support.dockerd import HAPROXY, IMAGE, Dockerd, dockerd, missing, socket_proxy
+from support.dockerd import HAPROXY, IMAGE, NEWER, Dockerd, dockerd, missing, newer_missing, socket_proxy
 from support.listening import Heard, listening
 from support.live import until
 
@@ -24,13 +26,32 @@ FOREVER = NUMBERS.format(count=100000)
 
 
 @pytest.fixture(scope="module")
-def engine() -> Iterator[Dockerd]:
-    with dockerd() as running:
-        yield running
+def engines() -> Iterator[Callable[[bool], Dockerd]]:
+    """The engine of this system, or the newer one: started when first asked for."""
+    with contextlib.ExitStack() as running:
+
+        @cache
+        def start(newer: bool) -> Dockerd:
+            engine = running.enter_context(dockerd(NEWER if newer else None))
+            major = int(engine.docker("version", "-f", "{{.Server.Version}}").split(".")[0])
+            assert major >= 26 or not newer
+            return engine
+
+        yield start
+
+
+#: For what an engine may do in its own way. The rest is tried on this system's engine alone.
+BOTH = pytest.mark.parametrize(
+    "clean",
+    [False, pytest.param(True, marks=pytest.mark.skipif(newer_missing() is not None, reason=str(newer_missing())))],
+    ids=["system's", "newer"],
+    indirect=True,
+)
 
 
 @pytest.fixture
-def clean(engine: Dockerd) -> Iterator[Dockerd]:
+def clean(request: pytest.FixtureRequest, engines: Callable[[bool], Dockerd]) -> Iterator[Dockerd]:
+    engine = engines(getattr(request, "param", False))
     yield engine
     for container in engine.docker("ps", "-aq").split():
         engine.docker("rm", "-f", container)
@@ -89,6 +110,7 @@ async def grows(heard: Heard, stream: str = "s") -> None:
     await until(lambda: len(heard.lines(stream)) > count + 10, 30)
 
 
+@BOTH
 def test_every_line_comes_once_whatever_happens_to_the_container(clean: Dockerd, address: str, caplog: pytest.LogCaptureFixture) -> None:
     heard = Heard()
     one = source(address)
@@ -153,6 +175,7 @@ def test_an_idle_stream_that_the_proxy_cuts_goes_on_without_a_word(clean: Docker
     assert one.status.note == ""
 
 
+@BOTH
 def test_reading_goes_on_where_it_was_cancelled(clean: Dockerd) -> None:
     heard = Heard()
     clean.run("app", FOREVER)
@@ -165,6 +188,7 @@ def test_reading_goes_on_where_it_was_cancelled(clean: Dockerd) -> None:
     assert heard.gaps() == []
 
 
+@BOTH
 def test_a_container_that_was_replaced_while_nobody_looked_is_told_as_a_gap(clean: Dockerd) -> None:
     heard = Heard()
     clean.run("app", FOREVER)
@@ -181,6 +205,7 @@ def test_a_container_that_was_replaced_while_nobody_looked_is_told_as_a_gap(clea
     assert heard.marks()[-1] == "replaced"
 
 
+@BOTH
 def test_the_start_at_the_end_leaves_what_was_there(clean: Dockerd) -> None:
     heard = Heard()
     clean.run("app", "echo old; while [ ! -e /go ]; do usleep 20000; done; echo new; sleep 100")
@@ -196,6 +221,7 @@ def test_the_start_at_the_end_leaves_what_was_there(clean: Dockerd) -> None:
     assert [batch.seen_at is not None for batch in heard.batches if batch.data] == [True]
 
 
+@BOTH
 def test_a_container_that_dies_again_and_again_loses_no_run(clean: Dockerd) -> None:
     heard = Heard()
     one = source(clean.host)
@@ -212,6 +238,7 @@ def test_a_container_that_dies_again_and_again_loses_no_run(clean: Dockerd) -> N
     assert len(heard.states()) < 20, "no flicker"
 
 
+@BOTH
 @pytest.mark.parametrize("how", ["stop", "kill"])
 def test_an_engine_that_goes_and_comes_back_is_waited_for(clean: Dockerd, how: str) -> None:
     heard = Heard()
@@ -252,6 +279,7 @@ def test_an_engine_that_is_not_there_yet_is_waited_for(clean: Dockerd) -> None:
         link.unlink(missing_ok=True)
 
 
+@BOTH
 @pytest.mark.parametrize("terminal", [False, True], ids=["frames", "terminal"])
 def test_long_lines_and_last_words_come_whole(clean: Dockerd, terminal: bool) -> None:
     heard = Heard()
@@ -268,6 +296,7 @@ def test_long_lines_and_last_words_come_whole(clean: Dockerd, terminal: bool) ->
     assert heard.lines("s") == ["begin", "x" * 40000, "middle", "y" * 32768, "last words"] * 2
 
 
+@BOTH
 def test_a_driver_that_keeps_nothing_is_said_and_waited_out(clean: Dockerd) -> None:
     heard = Heard()
     one = source(clean.host)
@@ -284,6 +313,7 @@ def test_a_driver_that_keeps_nothing_is_said_and_waited_out(clean: Dockerd) -> N
     play(one, heard, tell)
 
 
+@BOTH
 def test_a_rotation_that_is_faster_than_the_reader_is_told(clean: Dockerd) -> None:
     heard = Heard()
     began = time.time()
@@ -303,6 +333,7 @@ def test_a_rotation_that_is_faster_than_the_reader_is_told(clean: Dockerd) -> No
     assert one.status.gaps == {"rotation": 1}
 
 
+@BOTH
 def test_a_follow_that_cannot_keep_up_with_rotation_is_found_out(clean: Dockerd) -> None:
     heard = Heard()
     one = source(clean.host)
@@ -323,6 +354,7 @@ def test_a_follow_that_cannot_keep_up_with_rotation_is_found_out(clean: Dockerd)
         assert gap.start < gap.end
 
 
+@BOTH
 def test_a_label_may_mean_several_containers_and_a_service_keeps_its_name(clean: Dockerd) -> None:
     heard = Heard()
     one = source(clean.host, Choice(label="connwatch.format=x"))

@@ -1,5 +1,6 @@
 """A real container engine for tests: Debian's dockerd in a directory of its own, with an image made of one busybox, without any network.
 
+The newer engine is that of the next Debian, which tools/real.sh puts into a tree; it runs in that tree, with its own mounts.
 Also a real haproxy in front of it, which lets only reading through and cuts what is idle. Everything that is started here is ended here.
 """
 
@@ -14,16 +15,25 @@ import socket
 import subprocess
 import tarfile
 import tempfile
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from threading import Event
 
 DOCKERD = shutil.which("dockerd") or ("/usr/sbin/dockerd" if Path("/usr/sbin/dockerd").exists() else None)
 BUSYBOX = shutil.which("busybox")
 HAPROXY = shutil.which("haproxy") or ("/usr/sbin/haproxy" if Path("/usr/sbin/haproxy").exists() else None)
+NEWER = Path(__file__).resolve().parents[2] / ".cache" / "real" / "docker26"
 IMAGE = "connwatch/busybox:1"
 APPLETS = ("sh", "cat", "echo", "head", "seq", "sleep", "tr", "usleep", "yes")
 pause = Event().wait
+#: runc remounts the root of what it runs in: the tree has to be a mount point of its own, and a chroot is not enough.
+INSIDE = """
+set -e; tree=$1 shared=$2; shift 2
+mount --make-rprivate /
+mount --bind "$tree" "$tree"
+for place in /proc /sys /dev "$shared"; do mkdir -p "$tree$place"; mount --rbind "$place" "$tree$place"; done
+cd "$tree"; pivot_root . mnt; umount -l mnt; exec "$@"
+"""
 PROXY = """
 global
     maxconn 200
@@ -51,27 +61,40 @@ def missing() -> str | None:
     return None
 
 
-class Dockerd:
-    """An engine in a short-named directory (a socket's path has room for 107 characters)."""
+def newer_missing() -> str | None:
+    """Why the newer engine cannot run here, or None."""
+    if not (NEWER / "usr/sbin/dockerd").exists() or shutil.which("unshare") is None:
+        return "no newer engine here (tools/real.sh puts one into .cache/real/docker26, with root, debootstrap and apt)"
+    return missing()
 
-    def __init__(self) -> None:
+
+class Dockerd:
+    """An engine in a short-named directory (a socket's path has room for 107 characters). `tree`: the root that it runs in, None for this one.
+
+    `options` are further words for dockerd.
+    """
+
+    def __init__(self, tree: Path | None = None, options: Sequence[str] = ()) -> None:
         self.folder = Path(tempfile.mkdtemp(prefix="cw-dockerd-"))
         self.socket = self.folder / "docker.sock"
         self.host = f"unix://{self.socket}"
+        self._inside = [] if tree is None else ["unshare", "--mount", "sh", "-c", INSIDE, "inside", str(tree), str(self.folder.parent)]
+        self._program = DOCKERD if tree is None else "/usr/sbin/dockerd"
+        self._options = list(options)
         self._process: subprocess.Popen[bytes] | None = None
         (self.folder / "daemon.json").write_text("{}", encoding="utf-8")
 
     def start(self) -> None:
-        assert DOCKERD
+        assert self._program
         for pid in (self.folder / "d.pid", self.folder / "exec" / "containerd" / "containerd.pid"):
             pid.unlink(missing_ok=True)
         with (self.folder / "dockerd.log").open("ab") as log:
             self._process = subprocess.Popen(
                 [
-                    *(DOCKERD, "--config-file", str(self.folder / "daemon.json"), "--data-root", str(self.folder / "data")),
+                    *(*self._inside, self._program, "--config-file", str(self.folder / "daemon.json"), "--data-root", str(self.folder / "data")),
                     *("--exec-root", str(self.folder / "exec"), "--pidfile", str(self.folder / "d.pid"), "-H", self.host),
                     *("--iptables=false", "--ip6tables=false", "--bridge=none", "--ip-forward=false", "--ip-masq=false"),
-                    *("--exec-opt", "native.cgroupdriver=cgroupfs", "--shutdown-timeout", "3"),
+                    *("--exec-opt", "native.cgroupdriver=cgroupfs", "--shutdown-timeout", "3", *self._options),
                 ],
                 stdin=subprocess.DEVNULL,
                 stdout=log,
@@ -137,8 +160,8 @@ class Dockerd:
 
 
 @contextlib.contextmanager
-def dockerd() -> Iterator[Dockerd]:
-    engine = Dockerd()
+def dockerd(tree: Path | None = None, options: Sequence[str] = ()) -> Iterator[Dockerd]:
+    engine = Dockerd(tree, options)
     try:
         engine.start()
         engine.load_image()

@@ -13,7 +13,7 @@ import click
 
 from connwatch.model.attempt import Attempt
 
-__all__ = ["MOMENT", "Wanted", "one_of"]
+__all__ = ["MOMENT", "SPAN", "Wanted", "one_of"]
 
 _AGO = re.compile(r"(\d+(?:\.\d+)?)([smhdw])")
 _SECONDS = {"s": 1, "m": 60, "h": 3600, "d": 86_400, "w": 604_800}
@@ -75,5 +75,20 @@ class _Moment(click.ParamType[float]):
             self.fail(f"{value!r} is no time; write 2026-11-23, 2026-11-23T07:51:06Z (without a zone it is UTC), or 30m, 2h, 3d ago", param, ctx)
 
 
+class _Span(click.ParamType[float]):
+    name = "span"
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> float:
+        if isinstance(value, float):
+            return value
+        span = _AGO.fullmatch(value.strip().lower())
+        seconds = float(span[1]) * _SECONDS[span[2]] if span is not None else 0.0
+        if not 0 < seconds <= 366 * 86_400:
+            self.fail(f"{value!r} is no span of time; write 30m, 2h, 3d, 1w, at most a year", param, ctx)
+        return seconds
+
+
 #: A point in time on the command line.
 MOMENT = _Moment()
+#: A span of time on the command line, in seconds.
+SPAN = _Span()

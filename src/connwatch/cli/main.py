@@ -18,6 +18,9 @@ _COMMANDS: dict[str, tuple[str, str]] = {
     "attempts": ("connwatch.cli.attempts:attempts", "List the attempts that the daemon has recorded."),
     "show": ("connwatch.cli.show:show", "Draw one recorded attempt, with what happened around it."),
     "sources": ("connwatch.cli.sources:sources", "Show what is followed, and how that goes."),
+    "alerts": ("connwatch.cli.alerts:alerts", "Show what goes wrong now; --preview: what would have been told."),
+    "notifications": ("connwatch.cli.notifications:notifications", "List what people were told, and what not, with reasons."),
+    "silence": ("connwatch.cli.silence:silence", "Tell nobody of something for a while."),
     "notify": ("connwatch.cli.notify:notify", "List who is told, and send a test message."),
     "tail": ("connwatch.cli.tail:tail", "Show attempts and events live."),
 }

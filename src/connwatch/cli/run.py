@@ -41,7 +41,8 @@ Examples:
 @click.option("--listen", metavar="HOST:PORT", help="Serve here instead of at http.listen of the configuration.")
 def run(config: Path | None, listen: str | None) -> int:
     """Builds everything from the configuration and runs it until it is stopped."""
-    from connwatch.daemon.service import Service
+    from connwatch.cli.alerting import orders_of
+    from connwatch.daemon.service import Renewed, Service
     from connwatch.settings.token import read_token
     from connwatch.store.journal import Journal
     from connwatch.store.keeping import Keep
@@ -49,19 +50,21 @@ def run(config: Path | None, listen: str | None) -> int:
 
     setup, settings, sources = _followed(config)
     token = read_token(settings.http.token_file) if settings.http.token_file is not None else None
+    orders = orders_of(setup)
     plug, address = listening_to(listen or settings.http.listen, token=token is not None)
     log_to_stderr()
     opened = open_state(settings.state.path)
-    if opened.note:
-        say(opened.note)
+    for note in (opened.note, *orders.targets.warnings):
+        if note:
+            say(note)
     journal = Journal(opened, Keep(settings.state.keep_days * 86_400, settings.state.max_mb * 1024 * 1024))
 
     def engine_of(setup: Setup) -> Engine:
         return setup.engine(live=True, recording=True, key=journal.key)
 
-    def renewed() -> tuple[Engine, list[Source]]:
+    def renewed() -> Renewed:
         setup, _, sources = _followed(config)
-        return engine_of(setup), sources
+        return Renewed(engine_of(setup), sources, orders_of(setup))
 
     service = Service(
         engine_of(setup),
@@ -72,6 +75,7 @@ def run(config: Path | None, listen: str | None) -> int:
         hosts=settings.metrics.hosts,
         causes=causes(setup.catalogue),
         renew=renewed,
+        orders=orders,
     )
 
     def ready() -> None:

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 from connwatch.daemon.zones import hours_off
+from connwatch.model.mark import Mark
 from connwatch.sources.source import Batch, Source
 
 __all__ = ["Ear"]
@@ -14,23 +15,24 @@ log = logging.getLogger("connwatch")
 
 
 class Ear:
-    """`deaf` names the sources that have been unreadable for a minute."""
+    """`deaf` holds the sources that have been unreadable for a minute, and since when, in seconds since the epoch."""
 
     def __init__(self, sources: Sequence[Source]) -> None:
         self._sources = {source.name: source for source in sources}
-        self.deaf: list[str] = []
+        self.deaf: Mapping[str, float] = {}
 
-    def listen(self, deaf: list[str]) -> list[str] | None:
-        """Who is deaf now. Gives them where that is news, else None."""
-        if deaf == self.deaf:
-            return None
-        for name in set(deaf) - set(self.deaf):
+    def listen(self, deaf: Mapping[str, float], now: float) -> list[Mark]:
+        """Who is deaf now, and since when. What is news of it, in marks; nothing where everything is as it was."""
+        news = []
+        for name in sorted(set(deaf) - set(self.deaf)):
             note = self._sources[name].status.note if name in self._sources else ""
             log.warning("source %s has been unreadable for a minute: %s; what only it could show is unknown until it is back", name, note)
-        for name in set(self.deaf) - set(deaf):
+            news.append(Mark(deaf[name], name, "unreadable", note))
+        for name in sorted(set(self.deaf) - set(deaf)):
             log.warning("source %s is back", name)
+            news.append(Mark(now, name, "readable", f"after {now - self.deaf[name]:.0f} seconds"))
         self.deaf = deaf
-        return deaf
+        return news
 
     def heard(self, source: Source, batch: Batch, frontier: float | None) -> None:
         """A batch was read; `frontier` is the newest stamp of its stream, seconds since the epoch."""

@@ -15,6 +15,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import math
 import sys
 import time
 from collections import Counter
@@ -24,6 +25,7 @@ from typing import TYPE_CHECKING
 
 from connwatch.daemon.hearing import Ear
 from connwatch.daemon.restart import Rebuilt, rebuild
+from connwatch.daemon.streams import Streams
 from connwatch.model.change import Change
 from connwatch.model.heard import Heard
 from connwatch.model.taken import Taken
@@ -35,6 +37,7 @@ from connwatch.store.library import Library
 from connwatch.store.turn import Standing, Turn
 
 if TYPE_CHECKING:
+    from connwatch.daemon.telling import Teller
     from connwatch.engine import Engine
     from connwatch.sinks.sink import Sink
     from connwatch.store.journal import Journal
@@ -61,6 +64,7 @@ class Recorder:
 
     Without a `journal` nothing is kept, and nothing is taken up again. `on_rebuilt` is told what was under way when the engine began,
     `on_heard` of requests the moment that they are read (the engine must be `recording`), `on_taken` of all that was taken from a batch.
+    `teller` decides, with each turn that goes into the journal, what people are told.
     """
 
     def __init__(
@@ -79,14 +83,13 @@ class Recorder:
         on_rebuilt: Callable[[Rebuilt], None] = lambda _: None,
         on_taken: Callable[[Sequence[Taken]], None] = lambda _: None,
         on_heard: Callable[[Sequence[Heard]], None] | None = None,
+        teller: Teller | None = None,
     ) -> None:
         self.engine, self.sources = engine, list(sources)
         self.turned_at, self.begun = time.monotonic(), False
         self._sinks, self._journal, self._lateness, self._now, self._pace = list(sinks), journal, lateness, now, pace
         self._until_end, self._heartbeat, self._on_turn, self._on_rebuilt = until_end, heartbeat, on_turn, on_rebuilt
-        self._on_heard, self._on_taken = on_heard, on_taken
-        self._streams: dict[str, str] = {}  # engine's name -> source's name
-        self._cursors: dict[str, dict[str, str]] = {}  # of each source
+        self._on_heard, self._on_taken, self._teller = on_heard, on_taken, teller
         self._begin_with(sources)
         self._read_at = now()
         self._data_at = 0.0
@@ -98,8 +101,7 @@ class Recorder:
         self._watermark = Watermark(self._lateness)
         self._intake = Intake(self._frontier)
         self.ear = Ear(sources)
-        self._streams.clear()
-        self._cursors = {source.name: {} for source in sources}
+        self._streams = Streams(source.name for source in sources)
         self._reopened = Counter({source.name: source.status.reopened.total() for source in sources})
 
     def stop(self) -> None:
@@ -119,7 +121,7 @@ class Recorder:
         await self._exchange.done
 
     def _wake(self) -> None:
-        if self._nap is not None:
+        if self._nap is not None and not self._nap.expired():
             self._nap.reschedule(asyncio.get_running_loop().time())
 
     async def run(self) -> None:
@@ -149,10 +151,7 @@ class Recorder:
             formats = {source.name: source.format for source in self.sources}
             rebuilt = await asyncio.to_thread(rebuild, self.engine, library, formats, self._beat)
             self._journal.restored(rebuilt.standings)
-            for stream, standing in rebuilt.standings.items():
-                self._streams[stream] = standing.source
-                if standing.cursor is not None and standing.source in self._cursors:
-                    self._cursors[standing.source][stream] = standing.cursor
+            self._streams.resume(rebuilt.standings)
             self._on_rebuilt(rebuilt)
             await self._commit(Turn(rebuilt.watermark), rebuilt.changes)
         for source in self.sources:
@@ -165,9 +164,8 @@ class Recorder:
     @contextlib.asynccontextmanager
     async def _reading(self) -> AsyncIterator[list[asyncio.Task[None]]]:
         async with asyncio.TaskGroup() as tasks:
-            readers = [
-                tasks.create_task(supervise(source, self._intake, cursors=self._cursors[source.name], now=self._now)) for source in self.sources
-            ]
+            cursors = self._streams.cursors
+            readers = [tasks.create_task(supervise(one, self._intake, cursors=cursors[one.name], now=self._now)) for one in self.sources]
             yield readers
             for reader in readers:
                 reader.cancel()
@@ -199,14 +197,11 @@ class Recorder:
 
     def _rest_seconds(self) -> float:
         now = self._now()
-        seconds = self._heartbeat
-        if now - self._data_at <= self._lateness + 1:
-            seconds = SETTLING
-        due = self.engine.next_deadline()
-        if due is not None:
-            left = (due + self._lateness - now) / self._pace
-            seconds = min(seconds, left if left > 0 else 1.0)  # overdue means that a source holds the watermark: look again soon
-        return max(seconds, 0.01)
+        deadline = self.engine.next_deadline()
+        due = min(math.inf if deadline is None else deadline + self._lateness, math.inf if self._teller is None else self._teller.due())
+        calm = SETTLING if now - self._data_at <= self._lateness + 1 else self._heartbeat
+        left = (due - now) / self._pace
+        return max(min(calm, left if left > 0 else 1.0), 0.01)  # overdue means that a source holds the watermark: look again soon
 
     async def _turn(self) -> None:
         turn = Turn()
@@ -218,10 +213,10 @@ class Recorder:
         now = self._now() if not self._intake.count else self._read_at
         turn.watermark = self._watermark.value(now)
         changes += self.engine.advance(turn.watermark) if self.engine.is_calm() else await asyncio.to_thread(self.engine.advance, turn.watermark)
+        if news := self.ear.listen(self._watermark.deaf(now), now):
+            turn.marks += news
+            self.engine.deaf(self._streams.of(self.ear.deaf))
         await self._commit(turn, changes)
-        deaf = self.ear.listen(self._watermark.deaf(now))
-        if deaf is not None:
-            self.engine.deaf(stream for stream, source in self._streams.items() if source in deaf)
         self._beat()
 
     def _beat(self) -> None:
@@ -246,8 +241,9 @@ class Recorder:
         if batch.seen_at is not None:
             self._read_at = max(self._read_at, batch.seen_at)
         if batch.state == "ended":
-            for stream in [name for name, owner in self._streams.items() if batch.stream in (name, EVERY_STREAM) and owner == source.name]:
-                changes += self.engine.end_source(stream)
+            for stream in self._streams.of({source.name}):
+                if batch.stream in (stream, EVERY_STREAM):
+                    changes += self.engine.end_source(stream)
         self._note(source, batch, turn)
         frontier = self._frontier(batch.stream)
         self.ear.heard(source, batch, frontier)
@@ -266,20 +262,24 @@ class Recorder:
         reopened = source.status.reopened.total()
         if batch.marks or reopened != self._reopened[source.name]:
             self._reopened[source.name] = reopened
-            turn.turned.update(name for name, owner in self._streams.items() if owner == source.name)
+            turn.turned.update(self._streams.of({source.name}))
         if batch.stream != EVERY_STREAM and (batch.data or batch.cursor is not None):
             turn.standings[batch.stream] = Standing(source.name, batch.cursor, self.engine.place(batch.stream))
 
     async def _commit(self, turn: Turn, changes: Sequence[Change]) -> None:
         if self._journal is not None:
             turn.changes = changes
+            if self._teller is not None:
+                self._teller.take(turn, self._now(), self.sources, self.ear.deaf)
             await self._journal.commit(turn)
+            if self._teller is not None:
+                self._teller.publish()
         if changes:
             for sink in self._sinks:
                 sink.receive(changes)
 
     def _open(self, source: Source, stream: str) -> None:
-        self._streams[stream] = source.name
+        self._streams.add(stream, source.name)
         self.engine.open_source(stream, source.format)
         if self._journal is not None:
             self._journal.known(stream)
@@ -289,7 +289,7 @@ class Recorder:
 
     def owner(self, stream: str) -> str:
         """The configured source that a stream of the engine belongs to."""
-        return self._streams.get(stream, stream)
+        return self._streams.owner(stream)
 
     def alive(self) -> bool:
         """Whether the loop turns."""

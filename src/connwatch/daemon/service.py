@@ -20,6 +20,7 @@ from collections.abc import AsyncIterator, Callable, Iterable, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
+from connwatch.daemon.newsroom import Newsroom, Orders
 from connwatch.daemon.recorder import HEARTBEAT, Recorder
 from connwatch.daemon.restart import Rebuilt
 from connwatch.daemon.roster import source_figures, source_rows
@@ -32,6 +33,7 @@ from connwatch.sinks.labels import Labels
 from connwatch.sinks.metrics import Metrics
 from connwatch.sinks.requests import Requests
 from connwatch.sinks.sink import Sink
+from connwatch.sinks.telling import TellingFigures, Tellings
 from connwatch.sources.source import Source
 from connwatch.store.journal import Journal
 from connwatch.store.library import Library
@@ -41,18 +43,28 @@ from connwatch.web.server import server
 if TYPE_CHECKING:
     from connwatch.engine import Engine
 
-__all__ = ["Service"]
+__all__ = ["Renewed", "Service"]
 
 log = logging.getLogger("connwatch")
 
 REMEMBERED = 256  # changes from before a restart that readers can still be told
 
 
+@dataclass(frozen=True, slots=True)
+class Renewed:
+    """What a configuration that was read again asks for; the engine and the sources are new."""
+
+    engine: Engine
+    sources: Sequence[Source]
+    orders: Orders
+
+
 @dataclass(slots=True)
 class Service:
     """Everything of one running daemon. `sinks` are told of changes besides the ones that the daemon itself has.
 
-    `renew` reads the configuration again and gives a new engine and new sources; it raises ConnwatchError where something is wrong with it.
+    `renew` reads the configuration again; it raises ConnwatchError where something is wrong with it. `orders` is what it says of telling people;
+    None: nobody is told of anything, and nothing of it is kept.
     `now` and `pace`: see Recorder. `hosts` and `causes`: see Labels. `until_end`: return when every source has ended.
     """
 
@@ -67,13 +79,15 @@ class Service:
     hosts: Iterable[str] = ()
     causes: Iterable[tuple[str, str]] = ()
     sinks: Sequence[Sink] = ()
-    renew: Callable[[], tuple[Engine, Sequence[Source]]] | None = None
+    renew: Callable[[], Renewed] | None = None
+    orders: Orders | None = None
     manager: ServiceManager = field(default_factory=ServiceManager)
     board: Board = field(init=False)
     bus: Bus = field(init=False)
     metrics: Metrics = field(init=False)
     recorder: Recorder = field(init=False)
     reload: Reload = field(init=False)
+    newsroom: Newsroom | None = field(init=False)
 
     def __post_init__(self) -> None:
         self.board, self.bus = Board(), Bus(life=self.journal.life, end=self.journal.first)
@@ -81,6 +95,7 @@ class Service:
         self.metrics = Metrics(Labels(self.hosts, self.causes, sources=len(self.sources)))
         requests = Requests(self.metrics.labels)
         watchdog = self.manager.watchdog_seconds
+        self.newsroom = None if self.orders is None else Newsroom(self.journal, self.orders, self.now, self.alive)
         self.recorder = Recorder(
             self.engine,
             self.sources,
@@ -95,6 +110,7 @@ class Service:
             until_end=self.until_end,
             heartbeat=HEARTBEAT if watchdog is None else min(HEARTBEAT, watchdog / 3),
             on_turn=self.manager.feed,
+            teller=None if self.newsroom is None else self.newsroom.teller,
         )
         self.reload = Reload(True, self.now())
         Figures(
@@ -106,12 +122,13 @@ class Service:
             keeping=lambda: Keeping(self.journal.healthy, self.journal.lost),
             requests=requests.counts,
         )
+        self.metrics.add(Tellings(self._telling))
 
     async def run(self, listening: socket.socket | None, *, ready: Callable[[], None] = lambda: None) -> None:
         """Work until stopped (or until the end). `listening` is the bound socket of the HTTP server, None for no server."""
         try:
             with self._signals():
-                async with self._http(listening):
+                async with self._http(listening), self._sending():
                     self.manager.ready(self._status())
                     ready()
                     await self.recorder.run()
@@ -119,6 +136,20 @@ class Service:
             raise _first(group) from None
         finally:
             await self.journal.close()
+
+    @contextlib.asynccontextmanager
+    async def _sending(self) -> AsyncIterator[None]:
+        if self.newsroom is None:
+            yield
+            return
+        self.newsroom.start()
+        try:
+            yield
+        finally:
+            await self.newsroom.stop()
+
+    def _telling(self) -> TellingFigures:
+        return TellingFigures() if self.newsroom is None else self.newsroom.figures()
 
     def _take_up(self, rebuilt: Rebuilt) -> None:
         """Let the sinks know what was under way, and what had been good."""
@@ -137,15 +168,17 @@ class Service:
             return
         self.manager.reloading()
         try:
-            engine, sources = await asyncio.to_thread(self.renew)
+            new = await asyncio.to_thread(self.renew)
         except ConnwatchError as error:
             self.reload.successful = False
             log.error("the new configuration is not used, the old one goes on: %s", error)  # noqa: TRY400 - the sentence is the news
         else:
-            await self.recorder.exchange(engine, sources)
-            self.sources = sources
+            await self.recorder.exchange(new.engine, new.sources)
+            if self.newsroom is not None:
+                await self.newsroom.renew(new.orders)
+            self.sources = new.sources
             self.reload = Reload(True, self.now())
-            log.info("the new configuration is in use: %s", ", ".join(source.name for source in sources))
+            log.info("the new configuration is in use: %s", ", ".join(source.name for source in new.sources))
         self.manager.ready(self._status())
 
     def stop(self) -> None:

@@ -14,7 +14,7 @@ What = Literal["started", "stopped", "died", "replaced", "removed", "paused", "r
 class Mark:
     """Something on the time line of one source. `at` in seconds since the epoch; `detail` is one short sentence or "" (an exit status, an image).
 
-    "replaced": another container (or another image) under the same name. "unreadable" and "readable" are about the source itself.
+    "replaced": another container (or another image) under the same name. "unreadable" and "readable" are about a whole source.
     """
 
     at: float

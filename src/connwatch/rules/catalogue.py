@@ -150,7 +150,7 @@ class TimeLimit:
 
 @dataclass(slots=True)
 class Catalogue:
-    """Everything that is data. `formats` and `diagnoses` are the raw entries by id, in order; other floors compile them."""
+    """Everything that is data. `formats`, `diagnoses` and `alerts` are the raw entries by id, in order; other floors compile them."""
 
     clients: dict[str, Client] = field(default_factory=dict)
     agents: dict[str, AgentRule] = field(default_factory=dict)
@@ -161,6 +161,7 @@ class Catalogue:
     limits: dict[str, TimeLimit] = field(default_factory=dict)
     formats: dict[str, Mapping[str, Any]] = field(default_factory=dict)
     diagnoses: dict[str, Mapping[str, Any]] = field(default_factory=dict)
+    alerts: dict[str, Mapping[str, Any]] = field(default_factory=dict)
     order: Mapping[str, Any] = field(default_factory=dict)  # the order and pace of steps, for `correlate.tables`
 
     def stage_rules(self) -> list[StageRule]:
@@ -177,7 +178,7 @@ _TABLES: dict[str, tuple[str, type]] = {
     "method": ("methods", MethodRule),
     "limit": ("limits", TimeLimit),
 }
-_RAW = {"format": ("formats", "id"), "diagnosis": ("diagnoses", "code")}
+_RAW = {"format": ("formats", "id"), "diagnosis": ("diagnoses", "code"), "alert": ("alerts", "id")}
 _CHOICES: dict[tuple[type, str], Texts] = {
     (Client, "family"): FAMILIES,
     (AgentRule, "kind"): ("library", "browser"),

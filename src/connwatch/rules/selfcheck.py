@@ -1,6 +1,6 @@
 """Runs the catalogue's own examples: every entry must take its positive ones and leave its near misses. Used by `check` and the tests.
 
-Must not know how formats and diagnoses work: their floors hand in a function that runs one example of theirs.
+Must not know how formats, diagnoses and alerts work: their floors hand in a function that runs one example of theirs.
 """
 
 from __future__ import annotations
@@ -33,7 +33,9 @@ class Failure:
     problem: str
 
 
-def check_examples(catalogue: Catalogue, *, formats: Runner | None = None, diagnoses: Runner | None = None) -> list[Failure]:
+def check_examples(
+    catalogue: Catalogue, *, formats: Runner | None = None, diagnoses: Runner | None = None, alerts: Runner | None = None
+) -> list[Failure]:
     """Run every example; an empty list means that all is well."""
     runners: list[tuple[str, Iterable[Any], Callable[[Any, Example], str]]] = [
         ("client", catalogue.clients.values(), _Clients(catalogue)),
@@ -45,7 +47,8 @@ def check_examples(catalogue: Catalogue, *, formats: Runner | None = None, diagn
     for kind, entries, run in runners:
         for entry in entries:
             failures.extend(_run(f"{kind} {entry.id}", entry, entry.example, run))
-    for kind, table, runner in (("format", catalogue.formats, formats), ("diagnosis", catalogue.diagnoses, diagnoses)):
+    raws = (("format", catalogue.formats, formats), ("diagnosis", catalogue.diagnoses, diagnoses), ("alert", catalogue.alerts, alerts))
+    for kind, table, runner in raws:
         if runner is not None:
             for name, raw in table.items():
                 failures.extend(_run(f"{kind} {name}", raw, _raw_examples(raw), runner))
@@ -57,7 +60,7 @@ def uncovered(catalogue: Catalogue) -> list[Failure]:
     entries: list[tuple[str, Iterable[Example]]] = []
     for kind, table in (("client", catalogue.clients), ("stage", catalogue.stages), ("noise", catalogue.noise), ("agent", catalogue.agents)):
         entries.extend((f"{kind} {entry.id}", entry.example) for entry in table.values())
-    for kind, raws in (("format", catalogue.formats), ("diagnosis", catalogue.diagnoses)):
+    for kind, raws in (("format", catalogue.formats), ("diagnosis", catalogue.diagnoses), ("alert", catalogue.alerts)):
         entries.extend((f"{kind} {name}", _raw_examples(raw)) for name, raw in raws.items())
     missing = []
     for name, examples in entries:

@@ -16,7 +16,7 @@ from connwatch.rules.catalogue import Catalogue, compile_catalogue
 
 __all__ = ["load_catalogue"]
 
-KINDS: tuple[str, ...] = ("clients", "stages", "formats", "diagnoses")
+KINDS: tuple[str, ...] = ("clients", "stages", "formats", "diagnoses", "alerts")
 # Examples are two thirds of the text and needed by `check` alone; cutting them out before parsing halves the start-up time.
 _EXAMPLES = re.compile(r"^\[\[[a-z_]+\.example\]\][^\n]*\n(?:(?!\[)[^\n]*(?:\n|\Z))*", re.MULTILINE)
 
@@ -29,7 +29,7 @@ def load_catalogue(
 ) -> Catalogue:
     """The shipped catalogue with the user's entries over it.
 
-    `user_dir` holds the same directories as the shipped catalogue (clients, stages, formats, diagnoses); its entries replace shipped ones by id.
+    `user_dir` holds the same directories as the shipped catalogue (KINDS); its entries replace shipped ones by id.
     `formats` are the `[formats.NAME]` tables of the configuration file, added as format entries with that id.
     `examples` says whether the entries' examples are wanted too (only the self-check needs them). Raises ConfigError.
     """

@@ -6,12 +6,15 @@ name every field. Unknown keys are refused, because a misspelt setting that is s
 
 from __future__ import annotations
 
+import re
+from datetime import time
 from pathlib import Path
 from typing import Any, Literal
 
 from pydantic import Field, field_validator, model_validator
 
 from connwatch.settings.following import SourceSettings
+from connwatch.settings.maintenance import zone_exists
 from connwatch.settings.problems import NAME
 from connwatch.settings.toml import Table
 
@@ -92,16 +95,59 @@ class FormatSettings(Table):
         return self.model_dump(exclude_none=True)
 
 
+class MaintenanceSettings(Table):
+    """A window that comes again: nobody is told of what happens in it."""
+
+    name: str = Field(min_length=1, max_length=80, description="What it is called where it is the reason that nobody was told.")
+    days: tuple[Literal["mon", "tue", "wed", "thu", "fri", "sat", "sun"], ...] = Field(
+        ("mon", "tue", "wed", "thu", "fri", "sat", "sun"), min_length=1, description="The days on which it begins."
+    )
+    start: time = Field(description='When it begins, like "02:00".')
+    end: time = Field(description="When it ends; a time before `start` is on the next day.")
+    timezone: str = Field("UTC", description='The clock that the times are on, like "Europe/Madrid".')
+    client: str = Field("*", description="A glob over client families.")
+    server: str = Field("*", description="A glob over servers.")
+
+    @field_validator("start", "end", mode="before")
+    @classmethod
+    def _clock(cls, value: object) -> object:
+        if isinstance(value, str) and re.fullmatch(r"([01]\d|2[0-3]):[0-5]\d", value) is None:
+            raise ValueError(f"{value!r} is no time of day: HH:MM, 00:00 to 23:59")
+        return value
+
+    @field_validator("timezone")
+    @classmethod
+    def _known_zone(cls, value: str) -> str:
+        if not zone_exists(value):
+            raise ValueError(f"{value!r} is no time zone that this machine knows; like Europe/Madrid, or UTC")
+        return value
+
+
 class AlertSettings(Table):
     """Who is told, and how."""
 
     targets_file: Path | None = Field(
         None, description="A file with one Apprise URL a line. URLs hold passwords: keep it readable by its owner only."
     )
+    link: str = Field("", description="Where people who get a message find the page, for example https://connwatch.example.org; empty: a command.")
+    wait_seconds: float = Field(30.0, ge=0, le=3600, description="Wait so long before a message, so that what has one cause becomes one.")
+    again_seconds: float = Field(300.0, ge=0, le=86_400, description="Least time between two messages about one cause.")
+    repeat_seconds: float = Field(14_400.0, ge=60, le=604_800, description="Tell of what goes on anew after so long.")
+    grace_seconds: float = Field(60.0, ge=0, le=3600, description="Tell nothing for so long after the start.")
+    silent_hours: float = Field(24.0, ge=0, le=8760, description="Tell when a source that gave lines gives none for so long; 0: never.")
+    maintenance: tuple[MaintenanceSettings, ...] = Field((), description="Times at which nobody is told; one [[alerts.maintenance]] block each.")
+
     deadline_seconds: float = Field(20, ge=1, le=300, description="A send that takes longer has failed, and is tried again.")
     heartbeat_seconds: float = Field(60, ge=5, le=86_400, description="How often the heartbeat's URL is told that connwatch lives.")
     rate_messages: int = Field(6, ge=1, le=1000, description="Most messages that a target gets in rate_seconds; what is more becomes one message.")
     rate_seconds: float = Field(600, ge=1, le=86_400, description="The time that rate_messages counts for.")
+
+    @field_validator("link")
+    @classmethod
+    def _a_page(cls, value: str) -> str:
+        if value and not value.startswith(("http://", "https://")):
+            raise ValueError(f"{value!r} is no address of a page: https://…")
+        return value
 
 
 class MetricsSettings(Table):

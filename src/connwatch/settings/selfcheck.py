@@ -1,6 +1,6 @@
-"""Runs every example of the catalogue, entry by entry, formats and diagnoses included. Must not print; used by `connwatch check` and the tests.
+"""Runs every example of the catalogue, entry by entry, formats, diagnoses and alerts included. Must not print.
 
-The examples of clients and stage rules are run by their own floor; here stand the two runners that need the parsers and the judge.
+The examples of clients and stage rules are run by their own floor; here stand the runners that need the parsers, the judge and the policy.
 """
 
 from __future__ import annotations
@@ -9,6 +9,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
+from connwatch.alerts.policy import check_example, compile_policy
 from connwatch.diagnose.judge import judge
 from connwatch.diagnose.trail import read_trail
 from connwatch.model.attempt import Attempt
@@ -37,7 +38,7 @@ class Checked:
 def check_catalogue(catalogue: Catalogue) -> list[Checked]:
     """Every entry that carries examples, in the catalogue's order. `catalogue` must have been loaded with its examples."""
     entries = {name: Checked(name, examples) for name, examples in _entries(catalogue)}
-    for failure in check_examples(catalogue, formats=_Formats(catalogue), diagnoses=_Diagnoses(catalogue)):
+    for failure in check_examples(catalogue, formats=_Formats(catalogue), diagnoses=_Diagnoses(catalogue), alerts=_Alerts(catalogue)):
         entries.setdefault(failure.entry, Checked(failure.entry, 0)).problems.append(f"example {failure.number}: {failure.problem}")
     return list(entries.values())
 
@@ -50,7 +51,7 @@ def _entries(catalogue: Catalogue) -> Iterator[tuple[str, int]]:
         ("agent", catalogue.agents),
     ):
         yield from ((f"{kind} {name}", len(entry.example)) for name, entry in table.items())
-    for kind, raws in (("format", catalogue.formats), ("diagnosis", catalogue.diagnoses)):
+    for kind, raws in (("format", catalogue.formats), ("diagnosis", catalogue.diagnoses), ("alert", catalogue.alerts)):
         yield from ((f"{kind} {name}", len(raw.get("example", ()))) for name, raw in raws.items())
 
 
@@ -101,3 +102,11 @@ class _Diagnoses:
             if key in example and example[key] != read:
                 return f"{key} is {read}, not {example[key]}"
         return ""
+
+
+class _Alerts:
+    def __init__(self, catalogue: Catalogue) -> None:
+        self._policy = compile_policy(catalogue.alerts, catalogue.diagnoses)
+
+    def __call__(self, entry: Mapping[str, Any], example: Example) -> str:
+        return check_example(self._policy, str(entry["id"]), example)

@@ -9,13 +9,14 @@ What is true now (open attempts, sources) is not counted here but looked up at s
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from typing import TypeVar
 
 from prometheus_client import CollectorRegistry, Counter, Histogram, disable_created_metrics
-from prometheus_client.exposition import choose_encoder
 from prometheus_client.registry import Collector
 
 from connwatch.model.attempt import GOOD, Attempt, Outcome
 from connwatch.model.change import Change, Closed, Evicted, Withdrawn
+from connwatch.sinks.exposition import Exposition
 from connwatch.sinks.labels import OTHER, OUTCOMES, STEPS, Labels, step_of
 
 __all__ = ["SETTLED", "Metrics"]
@@ -24,8 +25,8 @@ SECONDS = (0.1, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0, 60.0, 120.0, 300.0, 600.0)
 """Buckets for waiting: programs answer within seconds, people at a consent page within minutes."""
 
 SETTLED = 180.0
-_END = b"# EOF\n"  # of the OpenMetrics text
 
+_Counts = TypeVar("_Counts", Counter, Histogram)
 _STOPPED = frozenset({Outcome.FAILED, Outcome.STALLED, Outcome.ABANDONED})
 
 
@@ -35,7 +36,6 @@ class Metrics:
     def __init__(self, labels: Labels) -> None:
         disable_created_metrics()  # type: ignore[no-untyped-call]
         self.registry, self._looked_up = CollectorRegistry(), CollectorRegistry()
-        self._written: dict[str, bytes] = {}  # what is counted, as it was written last, by content type
         self.labels = labels
         self.last_success: dict[tuple[str, str], float] = {}
         self._counted: dict[str, tuple[str, str]] = {}  # open attempts that were counted as started, and with which labels
@@ -68,8 +68,7 @@ class Metrics:
             ["client", "step", "cause"],
             registry=one,
         )
-        self._counters = CollectorRegistry()
-        for counter in (
+        counters = (
             self._started,
             self._finished,
             self._withdrawn,
@@ -78,8 +77,9 @@ class Metrics:
             self._reached,
             self._step_duration,
             self._stalls,
-        ):
-            self._counters.register(counter)
+        )
+        self._exposition = Exposition(counters, self._looked_up)
+        self.text = self._exposition.text
         self._start_at_zero()
 
     def _start_at_zero(self) -> None:
@@ -105,16 +105,16 @@ class Metrics:
 
     def receive(self, changes: Sequence[Change]) -> None:
         """See Sink."""
-        self._written.clear()
         for change in changes:
             attempt = change.attempt
             if isinstance(change, Withdrawn):
                 labels = self._counted.pop(attempt.id, None)
                 if labels is not None:
-                    self._withdrawn.labels(*labels).inc()
+                    self._of(self._withdrawn, *labels).inc()
                 continue
             final = isinstance(change, Closed | Evicted)
             if isinstance(change, Evicted):
+                self._exposition.changed(self._evicted)
                 self._evicted.inc()
             if attempt.is_piece:
                 if final:
@@ -129,46 +129,43 @@ class Metrics:
     def _begin(self, attempt: Attempt) -> None:
         labels = self.labels.client("connwatch_attempts_started", attempt.client), self.labels.host("connwatch_attempts_started", attempt.server)
         self._counted[attempt.id] = labels
-        self._started.labels(*labels).inc(1, {"attempt_id": attempt.id})
+        self._of(self._started, *labels).inc(1, {"attempt_id": attempt.id})
 
     def _part(self, attempt: Attempt) -> None:
         """A later piece of an attempt whose first piece is counted: its steps were reached, but nobody else began or ended."""
         labels = self._counted.pop(attempt.id, None)
         if labels is not None:
-            self._withdrawn.labels(*labels).inc()
+            self._of(self._withdrawn, *labels).inc()
         self._reach(attempt, self.labels.client("connwatch_step_reached", attempt.client))
 
     def _reach(self, attempt: Attempt, client: str) -> None:
         for name in {name for step in attempt.steps if (name := step_of(step.event.stage))}:
-            self._reached.labels(client, name).inc(1, {"attempt_id": attempt.id})
+            self._of(self._reached, client, name).inc(1, {"attempt_id": attempt.id})
 
     def _end(self, attempt: Attempt) -> None:
         exemplar = {"attempt_id": attempt.id}
         client = self.labels.client("connwatch_attempts_finished", attempt.client)
         host = self.labels.host("connwatch_attempts_finished", attempt.server)
-        self._finished.labels(client, host, attempt.outcome.value).inc(1, exemplar)
+        self._of(self._finished, client, host, attempt.outcome.value).inc(1, exemplar)
         self._reach(attempt, client)
         if attempt.outcome is Outcome.PROBE:
             return
-        self._duration.labels(client).observe(max(0.0, attempt.ended_at - attempt.started_at), exemplar)
+        self._of(self._duration, client).observe(max(0.0, attempt.ended_at - attempt.started_at), exemplar)
         for state in attempt.stages:
             name = step_of(state.stage)
             if name is not None and state.after_seconds is not None:
-                self._step_duration.labels(client, name).observe(max(0.0, state.after_seconds), exemplar)
+                self._of(self._step_duration, client, name).observe(max(0.0, state.after_seconds), exemplar)
         if attempt.outcome in GOOD:
             self.last_success[client, host] = max(attempt.ended_at, self.last_success.get((client, host), 0.0))
         if attempt.outcome in _STOPPED:
             code = attempt.diagnoses[0].code if attempt.diagnoses else OTHER
             stop = self.labels.stop("connwatch_stalls", attempt.stuck_at or OTHER, code)
-            self._stalls.labels(client, *stop).inc(1, exemplar)
+            self._of(self._stalls, client, *stop).inc(1, exemplar)
 
-    def text(self, accept: str = "") -> tuple[bytes, str]:
-        """The exposition and its content type, as the scraper's Accept header asks: OpenMetrics with exemplars, or the classic text."""
-        encode, content_type = choose_encoder(accept)
-        counted = self._written.get(content_type)
-        if counted is None:  # some thousand series, written anew only when one has changed
-            counted = self._written[content_type] = encode(self._counters).removesuffix(_END)
-        return counted + encode(self._looked_up), content_type
+    def _of(self, counter: _Counts, *labels: str) -> _Counts:
+        """Where something is counted now."""
+        self._exposition.changed(counter)
+        return counter.labels(*labels)
 
     def add(self, collector: Collector) -> None:
         """Show what this looks up at every scrape."""

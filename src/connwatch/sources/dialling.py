@@ -17,7 +17,7 @@ from urllib.parse import urlsplit
 
 from connwatch.model.errors import SourceError
 
-__all__ = ["CONNECT_SECONDS", "Dialler", "Ssh", "hang_up", "make_dialler"]
+__all__ = ["CONNECT_SECONDS", "Dialler", "Ssh", "hang_up", "make_dialler", "mistrust"]
 
 CONNECT_SECONDS = 5.0
 KEEPALIVE_SECONDS = 15
@@ -28,7 +28,10 @@ Dialler = Callable[[], socket.socket]
 
 
 def make_dialler(address: str, tls: Any = None) -> Dialler:
-    """How to reach `address` (unix://, tcp://, http(s):// or ssh://). `tls` is the SDK's TLSConfig. Raises SourceError for any other address."""
+    """How to reach `address` (unix://, tcp://, http(s):// or ssh://). `tls` is the SDK's TLSConfig.
+
+    Raises SourceError for any other address, and for certificates that cannot be read.
+    """
     parts = urlsplit(address.replace("http+unix://", "unix://", 1))
     if parts.scheme == "unix":
         path = f"{parts.netloc}{parts.path}"
@@ -49,6 +52,22 @@ def hang_up(plug: socket.socket) -> None:
         socket.socket.shutdown(plug, socket.SHUT_RDWR)  # not the TLS socket's own: that one takes the cipher from under the reader
     except OSError:
         pass  # closed already
+
+
+def mistrust(error: BaseException | None) -> str | None:
+    """What two sides did not like of each other's certificates, by what was raised: the SDK wraps it several times. None: it was something else."""
+    while error is not None and not isinstance(error, ssl.SSLError):
+        error = next((one for one in error.args if isinstance(one, BaseException)), error.__cause__ or error.__context__)
+    if error is None:
+        return None
+    if isinstance(error, ssl.SSLCertVerificationError):
+        return f"its certificate is not trusted ({error.verify_message}): DOCKER_CERT_PATH must hold the ca.pem of the authority that signed it"
+    reason = error.reason or ""
+    if "ALERT" in reason and ("CERTIFICATE" in reason or "CA" in reason.split("_")):
+        return "it does not accept our certificate: DOCKER_CERT_PATH must hold a cert.pem and key.pem that its authority signed"
+    if reason in ("WRONG_VERSION_NUMBER", "RECORD_LAYER_FAILURE"):
+        return "it does not speak TLS: unset DOCKER_TLS_VERIFY, or give the port where it does"
+    return f"TLS failed ({reason.lower().replace('_', ' ')})"
 
 
 def _unix(path: str) -> socket.socket:
@@ -77,9 +96,13 @@ def _tcp(host: str, port: int, context: ssl.SSLContext | None) -> socket.socket:
 
 
 def _context(tls: Any) -> ssl.SSLContext:
-    context = ssl.create_default_context(cafile=getattr(tls, "ca_cert", None))
-    if getattr(tls, "cert", None):
-        context.load_cert_chain(*tls.cert)
+    try:
+        context = ssl.create_default_context(cafile=getattr(tls, "ca_cert", None))
+        if getattr(tls, "cert", None):
+            context.load_cert_chain(*tls.cert)
+    except OSError as error:
+        reason = getattr(error, "reason", None) or error.strerror
+        raise SourceError(f"ca.pem, cert.pem or key.pem in DOCKER_CERT_PATH cannot be used: {reason}") from error
     if tls is not None and not tls.verify:  # DOCKER_CERT_PATH without DOCKER_TLS_VERIFY asks for this
         context.check_hostname = False
         context.verify_mode = ssl.CERT_NONE

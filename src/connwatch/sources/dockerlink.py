@@ -17,7 +17,7 @@ from typing import Any, TypeVar
 
 from connwatch.model.errors import SourceError
 from connwatch.sources.containers import EVENTS
-from connwatch.sources.dialling import Dialler, Ssh, make_dialler
+from connwatch.sources.dialling import Dialler, Ssh, make_dialler, mistrust
 from connwatch.sources.flow import Call, Flow, broken, outcome
 from connwatch.sources.frames import GarbledError, Lines
 
@@ -154,6 +154,8 @@ class Link:
         if isinstance(error, PermissionError):
             hint = "let this user into the group docker, or give the address of a socket proxy as `host`"
             return f"no permission to use {self.address} ({hint})"
+        if (wrong := mistrust(error)) is not None:
+            return f"the container engine at {self.address} cannot be used: {wrong}"
         if isinstance(error, ValueError):
             return f"what {self.address} answers is no JSON: is it a container engine?"
         slow = "Timeout" in type(error).__name__  # the SDK's, the session's and the socket's have only the word in common

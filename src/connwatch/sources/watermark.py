@@ -80,9 +80,13 @@ class Watermark:
             return live
         return min(live, one.seen_to)
 
-    def deaf(self, now: float) -> list[str]:
-        """Sources that have been silent for longer than they may hold the time."""
-        return sorted({key[0] for key, one in self._seen.items() if one.state == "down" and now - one.since > self._hold_max})
+    def deaf(self, now: float) -> dict[str, float]:
+        """Sources that have been silent for longer than they may hold the time, and since when, in seconds since the epoch."""
+        found: dict[str, float] = {}
+        for (source, _), one in sorted(self._seen.items()):
+            if one.state == "down" and now - one.since > self._hold_max:
+                found[source] = min(one.since, found.get(source, now))
+        return found
 
     def caught_up(self) -> bool:
         """Whether no stream is still reading a backlog."""

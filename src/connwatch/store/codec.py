@@ -1,4 +1,4 @@
-"""Records, attempts and steps as JSON text and back. Knows the shape of the model's classes from their annotations, and no table.
+"""Records, attempts, steps, alerts and notices as JSON text and back. Knows the shape of the model's classes from their annotations, and no table.
 
 pydantic reads and checks; a row that was damaged is a ValueError, never half an object.
 """
@@ -7,10 +7,14 @@ from __future__ import annotations
 
 from pydantic import TypeAdapter
 
+from connwatch.alerts.alert import Alert, Notice
 from connwatch.model.attempt import Attempt, Step
 from connwatch.model.record import Detail, Request, Trouble
 
-__all__ = ["read_attempt", "read_record", "read_step", "written_attempt", "written_record", "written_step"]
+__all__ = [
+    "read_alert", "read_attempt", "read_notice", "read_record", "read_step",
+    "written_alert", "written_attempt", "written_notice", "written_record", "written_step",
+]  # fmt: skip
 
 _RECORDS: dict[str, TypeAdapter[Request] | TypeAdapter[Detail] | TypeAdapter[Trouble]] = {
     "Q": TypeAdapter(Request),
@@ -20,6 +24,8 @@ _RECORDS: dict[str, TypeAdapter[Request] | TypeAdapter[Detail] | TypeAdapter[Tro
 _KINDS = {Request: "Q", Detail: "D", Trouble: "T"}
 _ATTEMPT = TypeAdapter(Attempt)
 _STEP = TypeAdapter(Step)
+_ALERT = TypeAdapter(Alert)
+_NOTICE = TypeAdapter(Notice)
 
 
 def written_record(record: Request | Detail | Trouble) -> str:
@@ -54,3 +60,23 @@ def written_step(step: Step) -> str:
 def read_step(text: str) -> Step:
     """What `written_step` wrote. Raises ValueError."""
     return _STEP.validate_json(text)
+
+
+def written_alert(alert: Alert) -> str:
+    """A spell of trouble."""
+    return _ALERT.dump_json(alert, exclude_defaults=True, warnings=False).decode()
+
+
+def read_alert(text: str) -> Alert:
+    """What `written_alert` wrote. Raises ValueError."""
+    return _ALERT.validate_json(text)
+
+
+def written_notice(notice: Notice) -> str:
+    """A message before it has words."""
+    return _NOTICE.dump_json(notice, exclude_defaults=True, warnings=False).decode()
+
+
+def read_notice(text: str) -> Notice:
+    """What `written_notice` wrote. Raises ValueError."""
+    return _NOTICE.validate_json(text)

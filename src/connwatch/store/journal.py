@@ -20,9 +20,8 @@ from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from typing import TypeVar
 
-from connwatch.model.attempt import Outcome
-from connwatch.model.change import Change, Closed, Evicted, Reached, Updated, Withdrawn
-from connwatch.store.codec import written_attempt, written_step
+from connwatch.model.change import Change, Reached, Withdrawn
+from connwatch.store.codec import written_alert, written_attempt, written_notice, written_step
 from connwatch.store.keeping import Keep, prune
 from connwatch.store.opening import Opened
 from connwatch.store.turn import Standing, Turn
@@ -39,7 +38,6 @@ AGAIN_SECONDS = 5.0  # between tries where writing fails
 PRUNE_SECONDS = 60.0
 
 _Result = TypeVar("_Result")
-_STOPPED = frozenset({Outcome.FAILED, Outcome.STALLED})
 
 
 class Journal:
@@ -56,6 +54,7 @@ class Journal:
         self._trails: dict[str, deque[Standing]] = {}
         self._dirty: set[str] = set()
         self._urgent = False  # somebody waits to be told of what is in a turn
+        self._settled: deque[tuple[object, ...]] = deque()
         self._numbers: dict[str, int] = {}
         self._written_at = self._tried_at = 0.0
         self._pruned_at = time.monotonic()
@@ -98,6 +97,15 @@ class Journal:
         """A stream was opened; the order in which streams are decides between lines of one time."""
         self._numbers.setdefault(stream, len(self._numbers))
 
+    async def settle(self, notice: int, target: str, state: str, *, tries: int, at: float, error: str = "") -> None:
+        """How far a message is on its way: "waiting" until `at` for another try, "sent" or "failed" at that time. Seconds since the epoch.
+
+        Where nothing can be written at present it is kept, like the turn that the message came with, and written after that.
+        """
+        self._settled.append((state, tries, at, None if state == "waiting" else at, error, notice, target))
+        if not self.trouble:
+            await self.within(self._write)
+
     async def flush(self) -> None:
         """Write what waits now."""
         await self.within(self._write)
@@ -112,7 +120,7 @@ class Journal:
         if turn:
             self._waiting.append((self.first, turn))
             self.first += len(turn.changes)
-            self._urgent = self._urgent or bool(turn.changes or turn.marks or turn.gaps)
+            self._urgent = self._urgent or bool(turn.changes or turn.marks or turn.gaps or turn.notices)
         self._watermark = max(self._watermark, turn.watermark)
         if self.trouble:
             due = now - self._tried_at >= AGAIN_SECONDS
@@ -154,11 +162,14 @@ class Journal:
 
     def _write(self, connection: sqlite3.Connection) -> None:
         self._urgent = False
-        waiting, dirty, self._dirty = list(self._waiting), self._dirty, set()  # more may come meanwhile
+        waiting, settled, dirty, self._dirty = list(self._waiting), list(self._settled), self._dirty, set()  # more may come meanwhile
         try:
             connection.execute("BEGIN IMMEDIATE")
             for first, turn in waiting:
                 _write_turn(connection, first, turn)
+            connection.executemany(
+                "UPDATE outbox SET state = ?, tries = ?, again_at = ?, done_at = ?, error = ? WHERE notice = ? AND target = ?", settled
+            )
             for stream in dirty:
                 _write_standing(connection, self._numbers[stream], stream, self._trails[stream][0])
             if math.isfinite(self._watermark):
@@ -170,6 +181,8 @@ class Journal:
             return
         for _ in waiting:
             self._waiting.popleft()
+        for _ in settled:
+            self._settled.popleft()
         self._written_at = time.monotonic()
         if self.trouble:
             log.warning("the state is written again")
@@ -199,6 +212,7 @@ def _write_turn(connection: sqlite3.Connection, first: int, turn: Turn) -> None:
         rows = [(number, *row) for row in turn.taken]
         connection.executemany("INSERT INTO records (turn, stream, line, at, seen_at, body) VALUES (?, ?, ?, ?, ?, ?)", rows)
     _write_changes(connection, first, turn)
+    _write_alerts(connection, turn)
     connection.executemany(
         "INSERT OR IGNORE INTO marks (at, until, source, what, detail) VALUES (?, NULL, ?, ?, ?)",
         [(one.at, one.source, one.what, one.detail) for one in turn.marks],
@@ -233,13 +247,18 @@ def _write_changes(connection: sqlite3.Connection, first: int, turn: Turn) -> No
             written_attempt(attempt),
         )
         connection.execute("INSERT OR REPLACE INTO attempts VALUES (?, ?, ?, ?, ?, ?, ?, ?)", row)
-    for change in turn.changes:
-        attempt = change.attempt
-        if isinstance(change, Updated | Closed | Evicted) and attempt.outcome in _STOPPED and attempt.diagnoses and not attempt.is_piece:
-            connection.execute(
-                "INSERT OR IGNORE INTO outbox (attempt, code, kind, at) VALUES (?, ?, 'stopped', ?)",
-                (attempt.id, attempt.diagnoses[0].code, change.at),
-            )
+
+
+def _write_alerts(connection: sqlite3.Connection, turn: Turn) -> None:
+    connection.executemany(
+        "INSERT OR REPLACE INTO alerts VALUES (?, ?, ?, ?, ?)",
+        [(one.id, one.state, one.last_at, one.due_at, written_alert(one)) for one in turn.alerts],
+    )
+    for notice, targets in turn.notices:
+        connection.execute("INSERT OR REPLACE INTO notices VALUES (?, ?, ?, ?)", (notice.id, notice.at, notice.kind, written_notice(notice)))
+        connection.executemany(
+            "INSERT OR IGNORE INTO outbox VALUES (?, ?, 'waiting', 0, ?, NULL, '')", [(notice.id, target, notice.at) for target in targets]
+        )
 
 
 def _write_standing(connection: sqlite3.Connection, number: int, stream: str, standing: Standing) -> None:

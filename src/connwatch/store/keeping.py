@@ -17,6 +17,7 @@ BACK = 1800.0
 MOST_BACK = 3 * BACK
 FEW = 10_000  # records; a second's work for a small machine
 MOST_CHANGES = 100_000
+MOST_ALERTS = 10_000  # and messages
 A_STEP = 20  # rows that go at once, so that the writing thread is not held up
 
 
@@ -56,7 +57,12 @@ def prune(connection: sqlite3.Connection, watermark: float, keep: Keep) -> None:
         old = watermark - keep.seconds
         connection.execute("DELETE FROM attempts WHERE id IN (SELECT id FROM attempts WHERE ended_at < ? AND NOT open LIMIT 5000)", (old,))
         connection.execute("DELETE FROM marks WHERE at < ?", (old,))
-        connection.execute("DELETE FROM outbox WHERE at < ?", (old,))
+        connection.execute("DELETE FROM alerts WHERE due_at IS NULL AND last_at < ?", (old,))
+        connection.execute("DELETE FROM notices WHERE at < ?", (old,))
+        connection.execute("DELETE FROM outbox WHERE notice NOT IN (SELECT id FROM notices)")
+        connection.execute("DELETE FROM silences WHERE until < ?", (old,))
+    for table in ("alerts", "notices"):
+        connection.execute(f"DELETE FROM {table} WHERE id <= (SELECT coalesce(max(id), 0) - ? FROM {table})", (MOST_ALERTS,))  # noqa: S608 - ours
     connection.execute("DELETE FROM changes WHERE id <= (SELECT coalesce(max(id), 0) - ? FROM changes)", (MOST_CHANGES,))
     connection.execute("PRAGMA incremental_vacuum(2000)")
     while _size(connection) > keep.size:

@@ -87,7 +87,7 @@ class Library:
         if not there:
             raise SourceError(f"{path} does not exist: nothing was recorded there yet (state.path says where; `connwatch run` records)")
         library = cls(f"{path.absolute().as_uri()}?mode=ro")
-        with library._asked() as connection:
+        with library.asked() as connection:
             (application,) = connection.execute("PRAGMA application_id").fetchone()
             (version,) = connection.execute("PRAGMA user_version").fetchone()
         if application != APPLICATION or version != latest_version():
@@ -96,7 +96,8 @@ class Library:
         return library
 
     @contextlib.contextmanager
-    def _asked(self) -> Iterator[sqlite3.Connection]:
+    def asked(self) -> Iterator[sqlite3.Connection]:
+        """A connection for one question."""
         try:
             with contextlib.closing(sqlite3.connect(self._address, uri=True, timeout=5.0)) as connection:
                 connection.execute("PRAGMA read_uncommitted = 1")  # of a state in memory: readers would lock the writer out of a table
@@ -112,13 +113,13 @@ class Library:
         if after is not None:
             where += " AND (started_at, id) < (?, ?)"
             values += after
-        with self._asked() as connection:
+        with self.asked() as connection:
             rows = connection.execute(f"SELECT body FROM attempts WHERE {where} ORDER BY started_at DESC, id DESC LIMIT ?", (*values, limit))  # noqa: S608 - parts are ours
             return [read_attempt(body) for (body,) in rows]
 
     def called(self, beginning: str, *, most: int = 10) -> list[Attempt]:
         """The attempts whose id begins so, the latest first."""
-        with self._asked() as connection:
+        with self.asked() as connection:
             rows = connection.execute(
                 "SELECT body FROM attempts WHERE substr(id, 1, ?) = ? ORDER BY started_at DESC LIMIT ?", (len(beginning), beginning, most)
             )
@@ -126,12 +127,12 @@ class Library:
 
     def open(self) -> list[Attempt]:
         """The attempts that are not final."""
-        with self._asked() as connection:
+        with self.asked() as connection:
             return [read_attempt(body) for (body,) in connection.execute("SELECT body FROM attempts WHERE open ORDER BY started_at, id")]
 
     def marks(self, start: float, end: float) -> list[Mark]:
         """What happened to the programs between two times, gaps not among it."""
-        with self._asked() as connection:
+        with self.asked() as connection:
             rows = connection.execute(
                 "SELECT at, source, what, detail FROM marks WHERE at BETWEEN ? AND ? AND what != 'gap' ORDER BY at", (start, end)
             )
@@ -139,7 +140,7 @@ class Library:
 
     def gaps(self, start: float, end: float) -> list[tuple[str, Gap]]:
         """Where lines of a stream are known to be lost, touching the time between two moments."""
-        with self._asked() as connection:
+        with self.asked() as connection:
             rows = connection.execute(
                 "SELECT source, detail, at, until FROM marks WHERE what = 'gap' AND at <= ? AND until >= ? ORDER BY at", (end, start)
             )
@@ -149,13 +150,13 @@ class Library:
         """When the last good attempt of each client with each server ended, seconds since the epoch."""
         good = [outcome.value for outcome in GOOD]
         query = f"SELECT client, server, max(ended_at) FROM attempts WHERE outcome IN ({', '.join('?' * len(good))}) AND NOT open GROUP BY 1, 2"  # noqa: S608
-        with self._asked() as connection:
+        with self.asked() as connection:
             rows = connection.execute(query, good)
             return {(client, server): at for client, server, at in rows}
 
     def past(self, most: int) -> dict[int, Change]:
         """The last changes by their numbers, each with its attempt as it was last told; those of attempts that are gone are left out."""
-        with self._asked() as connection:
+        with self.asked() as connection:
             rows = connection.execute(
                 "SELECT * FROM (SELECT changes.id, at, kind, body, step FROM changes LEFT JOIN attempts ON attempts.id = attempt"
                 " ORDER BY changes.id DESC LIMIT ?) ORDER BY 1",
@@ -165,7 +166,7 @@ class Library:
 
     def history(self) -> History:
         """Where the last engine stood."""
-        with self._asked() as connection:
+        with self.asked() as connection:
             standings = {
                 stream: Standing(source, cursor, Place(lines, unparsed, oversized, form, tuple(json.loads(learnt))))
                 for stream, source, cursor, lines, unparsed, oversized, form, learnt in connection.execute(
@@ -184,7 +185,7 @@ class Library:
         return History(standings, old, gaps, watermark, self._turns(since))
 
     def _turns(self, since: float) -> Iterator[tuple[float, list[Taken]]]:
-        with self._asked() as connection:
+        with self.asked() as connection:
             rows = connection.execute(
                 "SELECT turns.id, watermark, stream, seen_at, body FROM records JOIN turns ON turns.id = turn WHERE at >= ? ORDER BY records.id",
                 (since,),

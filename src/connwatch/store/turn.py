@@ -6,6 +6,7 @@ import math
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 
+from connwatch.alerts.alert import Alert, Notice
 from connwatch.model.change import Change
 from connwatch.model.mark import Gap, Mark
 from connwatch.model.taken import Place, Taken
@@ -28,7 +29,10 @@ class Standing:
 
 @dataclass(slots=True)
 class Turn:
-    """`watermark`: behind which the turn decided, seconds since the epoch; minus infinity as long as nothing is known."""
+    """`watermark`: behind which the turn decided, seconds since the epoch; minus infinity as long as nothing is known.
+
+    `alerts` are those that have changed; `notices` what is to be told now, each with the names of the targets that it goes to.
+    """
 
     watermark: float = -math.inf
     taken: list[Row] = field(default_factory=list)
@@ -36,6 +40,8 @@ class Turn:
     standings: dict[str, Standing] = field(default_factory=dict)
     marks: list[Mark] = field(default_factory=list)
     gaps: list[tuple[str, Gap]] = field(default_factory=list)
+    alerts: Sequence[Alert] = ()
+    notices: Sequence[tuple[Notice, Sequence[str]]] = ()
     turned: set[str] = field(default_factory=set)  # streams that went over to another file or container: before it there is nothing to go back to
 
     def take(self, taken: Iterable[Taken], now: float) -> None:
@@ -46,4 +52,4 @@ class Turn:
             self.taken.append((one.source, record.line, at, one.seen_at, written_record(record)))
 
     def __bool__(self) -> bool:
-        return bool(self.taken or self.changes or self.marks or self.gaps)
+        return bool(self.taken or self.changes or self.marks or self.gaps or self.alerts or self.notices)

@@ -191,5 +191,5 @@ def test_every_field_of_the_advice_is_in_the_recommended_format() -> None:
 
 def test_every_entry_of_the_catalogue_with_examples_is_run() -> None:
     checked = check_catalogue(load_catalogue(examples=True))
-    assert {entry.entry.split()[0] for entry in checked} == {"client", "stage", "noise", "agent", "format", "diagnosis"}
+    assert {entry.entry.split()[0] for entry in checked} == {"client", "stage", "noise", "agent", "format", "diagnosis", "alert"}
     assert [entry.entry for entry in checked if not entry.examples] == []

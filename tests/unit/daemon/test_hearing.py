@@ -8,6 +8,7 @@ import pytest
 
 from connwatch.daemon.hearing import Ear
 from connwatch.daemon.zones import hours_off
+from connwatch.model.mark import Mark
 from connwatch.sources.source import Batch, SourceStatus
 from connwatch.sources.stdin import StdinSource
 
@@ -60,7 +61,15 @@ def test_deafness_is_news_once(caplog: pytest.LogCaptureFixture) -> None:
     source = StdinSource("app")
     source.status = SourceStatus(note="no permission")
     ear = Ear([source])
-    assert [ear.listen(deaf) for deaf in ([], ["app"], ["app"], [])] == [None, ["app"], None, []]
+    deaf = {"app": NOW - 61}
+    told = [ear.listen(who, NOW + second) for second, who in enumerate(({}, deaf, deaf, {}, {}))]
+    assert told == [
+        [],
+        [Mark(NOW - 61, "app", "unreadable", "no permission")],
+        [],
+        [Mark(NOW + 3, "app", "readable", "after 64 seconds")],
+        [],
+    ]
     first, second = (record.getMessage() for record in caplog.records)
     assert "unreadable for a minute: no permission" in first
     assert second == "source app is back"

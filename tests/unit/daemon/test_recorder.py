@@ -9,11 +9,17 @@ from collections.abc import AsyncGenerator, Mapping
 import pytest
 
 from connwatch.daemon.recorder import Recorder
+from connwatch.engine import Engine as RealEngine
 from connwatch.model.change import Change, Opened
 from connwatch.model.errors import SourceError
-from connwatch.sources.source import Batch, SourceStatus
+from connwatch.model.mark import Mark
+from connwatch.sources.source import Arrival, Batch, SourceStatus
+from connwatch.store.journal import Journal
+from connwatch.store.library import Library
+from connwatch.store.opening import in_memory
 from support.attempts import ToldEngine, connected
 from support.live import until
+from support.said import catalogue
 
 
 class Engine(ToldEngine):
@@ -129,7 +135,7 @@ def test_a_source_that_is_down_holds_time_for_a_minute_and_no_longer(caplog: pyt
         assert not any(line.startswith("advance") for line in engine.story)
         clock[0] = 1070.0
         await until(lambda: "advance 1068" in engine.story)
-        assert recorder.ear.deaf == ["down"]
+        assert set(recorder.ear.deaf) == {"down"}
         assert engine.unheard <= {"down"}
         assert not recorder.ready()
         recorder.stop()
@@ -138,6 +144,45 @@ def test_a_source_that_is_down_holds_time_for_a_minute_and_no_longer(caplog: pyt
     with caplog.at_level("WARNING", "connwatch"):
         asyncio.run(asyncio.wait_for(story(), 10))
     assert [record.getMessage().split(":")[0] for record in caplog.records] == ["source down has been unreadable for a minute"]
+
+
+def test_it_can_be_stopped_in_the_moment_in_which_it_wakes_anyway() -> None:
+    async def story() -> None:
+        recorder = Recorder(Engine(), [], [])
+        with pytest.raises(TimeoutError):  # noqa: PT012 - the moment lies inside
+            async with asyncio.timeout(0) as recorder._nap:
+                try:
+                    await asyncio.sleep(10)
+                finally:
+                    recorder.stop()
+
+    asyncio.run(story())
+
+
+def test_from_when_to_when_a_source_was_deaf_is_kept() -> None:
+    clock = [1000.0]
+    journal = Journal(in_memory())
+    deaf = Told("deaf", Batch("deaf", b"", 1000.0, "down"), ends=False)
+    deaf.status.note = "gone"
+
+    def marks() -> list[Mark]:
+        return Library(journal.address).marks(0, 2000)
+
+    async def story() -> None:
+        recorder = Recorder(RealEngine(catalogue()), [deaf], [], journal=journal, now=lambda: clock[0], heartbeat=0.02)
+        task = asyncio.create_task(recorder.run())
+        await until(lambda: deaf.status.state == "down" and deaf.starts != [])
+        clock[0] = 1070.0
+        await until(lambda: marks() == [Mark(1000.0, "deaf", "unreadable", "gone")])
+        await recorder._intake.put(Arrival(deaf, Batch("deaf", b"", 1090.0, "live")))
+        clock[0] = 1090.0
+        await until(lambda: marks()[1:] == [Mark(1090.0, "deaf", "readable", "after 90 seconds")])
+        recorder.stop()
+        await task
+        assert len(marks()) == 2
+        await journal.close()
+
+    asyncio.run(asyncio.wait_for(story(), 20))
 
 
 def test_stopping_takes_what_was_read_and_leaves_attempts_open() -> None:

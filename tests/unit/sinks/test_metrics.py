@@ -5,6 +5,7 @@ from __future__ import annotations
 import shutil
 import subprocess
 from collections.abc import Sequence
+from dataclasses import replace
 
 import pytest
 from prometheus_client.exposition import choose_encoder
@@ -15,6 +16,7 @@ from connwatch.model.attempt import Attempt
 from connwatch.model.change import Closed, Evicted, Opened, Reached, Updated, Withdrawn
 from connwatch.model.record import Request
 from connwatch.model.taken import Taken
+from connwatch.sinks.exposition import MOST_FORMATS
 from connwatch.sinks.figures import Figures, Keeping, Reload, SourceFigures
 from connwatch.sinks.labels import BUDGET, MOST_HOSTS, Labels, step_of
 from connwatch.sinks.metrics import SETTLED, Metrics
@@ -235,10 +237,29 @@ def test_promtool_finds_nothing() -> None:
 
 @pytest.mark.parametrize("accept", ["", OPENMETRICS])
 def test_what_is_written_once_and_kept_is_all_there_and_written_anew_after_a_change(accept: str) -> None:
-    metrics, attempt = made(), the_silence()
+    under_way: list[Attempt] = []
+    metrics, stuck, good = made(open_attempts=under_way), the_silence(), connected()
     encode, _ = choose_encoder(accept)
-    for _ in range(2):
-        assert metrics.text(accept)[0] == encode(metrics.registry)
-    metrics.receive([Closed(T, attempt)])
-    for _ in range(2):
-        assert metrics.text(accept)[0] == encode(metrics.registry)
+
+    def shown() -> None:
+        for _ in range(2):
+            assert metrics.text(accept)[0] == encode(metrics.registry)
+
+    shown()
+    under_way.append(stuck)
+    shown()
+    long = replace(stuck, ended_at=stuck.started_at + SETTLED)
+    evicted = Evicted(T, replace(stuck, id="another"))
+    for change in (Updated(T, long), Withdrawn(T, long), Opened(T, good), Closed(T, good), Closed(T, stuck), evicted):
+        metrics.receive([change])
+        shown()
+    metrics.labels.overflowed["connwatch_stalls", "cause"] += 1
+    shown()
+
+
+def test_a_scraper_that_asks_for_ever_new_formats_fills_no_memory() -> None:
+    metrics = made()
+    for version in range(40):
+        metrics.text(f"application/openmetrics-text; version=1.{version}.0")
+    assert len(metrics._exposition._kept) <= MOST_FORMATS
+    assert metrics.text()[0] == choose_encoder("")[0](metrics.registry)

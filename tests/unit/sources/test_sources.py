@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import os
+import subprocess
+import sys
 import time
 from collections.abc import AsyncGenerator, Awaitable, Callable
 from pathlib import Path
@@ -254,3 +256,13 @@ def test_every_kind_in_the_table_is_made_from_its_settings(tmp_path: Path) -> No
         *((name, "auto", (name,)) for name in "de"),
     ]
     assert {one.kind for one in settings} == set(SOURCES)
+
+
+def test_only_the_configured_kinds_are_imported() -> None:
+    code = (
+        "import sys; from connwatch.settings.following import FileSource; from connwatch.sources.table import SOURCES, make_sources\n"
+        "make_sources([FileSource(name='a', kind='file', path='/var/log/a.log')])\n"
+        "print(sorted(f'connwatch.sources.{kind}' for kind in SOURCES if f'connwatch.sources.{kind}' in sys.modules))"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, timeout=30, check=True)
+    assert done.stdout.strip() == "['connwatch.sources.file']"

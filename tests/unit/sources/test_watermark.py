@@ -48,11 +48,11 @@ def test_a_source_that_falls_silent_holds_it_for_hold_max() -> None:
     mark.heard("a", "a", "live", None, 100)
     mark.heard("a", EVERY_STREAM, "down", None, 110)
     assert mark.value(150) == 108
-    assert mark.deaf(150) == []
+    assert mark.deaf(150) == {}
     assert mark.value(171) == 169
-    assert mark.deaf(171) == ["a"]
+    assert mark.deaf(171) == {"a": 110}
     mark.heard("a", EVERY_STREAM, "live", None, 172)
-    assert mark.deaf(172) == []
+    assert mark.deaf(172) == {}
 
 
 def test_a_backlog_without_stamps_holds_it_no_longer_than_that_either() -> None:

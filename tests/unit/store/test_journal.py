@@ -97,16 +97,6 @@ def test_changes_are_numbered_across_a_restart_and_each_stands_once(tmp_path: Pa
     assert lives[0] == lives[1]
 
 
-def test_people_are_told_once_of_one_thing(tmp_path: Path) -> None:
-    async def tell(journal: Journal) -> None:
-        for _ in range(3):
-            await journal.commit(turn(changes=[Updated(T, the_silence()), Closed(T, the_silence()), Closed(T, connected())]))
-        rows = await journal.within(lambda connection: connection.execute("SELECT attempt, code, kind FROM outbox").fetchall())
-        assert rows == [(the_silence().id, "token-unused", "stopped")]
-
-    story(tell)
-
-
 def test_what_proved_to_be_part_of_another_is_forgotten_unless_it_was_final() -> None:
     async def tell(journal: Journal) -> None:
         opened = the_silence()

@@ -1,0 +1,159 @@
+"""A notice in words: fields of the templates, filled from its alerts and the last attempt. Must not decide what is told.
+
+What is said of a log was redacted when it was read; here it is cut to lines and made printable.
+"""
+
+from __future__ import annotations
+
+import shlex
+from collections.abc import Callable, Mapping
+from itertools import groupby
+from typing import Final
+
+from connwatch.alerts.alert import Entry, Notice
+from connwatch.alerts.template import Template
+from connwatch.alerts.text import Text, Tone
+from connwatch.diagnose.serial import iso
+from connwatch.diagnose.story import headline, rows, stage_title
+from connwatch.diagnose.wording import client_title, plain, seconds
+from connwatch.model.attempt import GOOD, Attempt
+from connwatch.model.event import Event
+
+__all__ = ["Writer"]
+
+_MOST_ROWS: Final = 14
+_MOST_EVIDENCE: Final = 5
+_MOST_CLIENTS: Final = 8
+_TONES: Final[dict[str, Tone]] = {"stopped": "failure", "again": "failure", "flapping": "warning", "recovered": "success"}
+_SOURCES: Final = {"source-deaf": "cannot be read", "source-silent": "has given no line for an unusual time"}
+
+
+class Writer:
+    """`titles` are what diagnoses are called, by code; `link` is where the page is, or "": then a command is named. `calm` in seconds."""
+
+    def __init__(self, templates: Mapping[str, Template], titles: Mapping[str, str], *, link: str = "", calm: float = 1800.0) -> None:
+        self._templates, self._titles, self._link, self._calm = templates, titles, link.rstrip("/"), calm
+
+    def write(self, notice: Notice, find: Callable[[str], Attempt | None]) -> Text:
+        """The message. `find` gives an attempt by its id, as far as it is known."""
+        last = max(notice.entries, key=lambda one: one.last_at)
+        about_source = last.key.about_source
+        name: str = notice.kind
+        if about_source:
+            name = "source-recovered" if notice.kind == "recovered" else "source"
+        worded = self._templates[name].fill(self._of_source(last) if about_source else self._of_attempts(notice, last, find))
+        clients = () if about_source else tuple(dict.fromkeys(one.key.client for one in notice.entries))
+        servers = () if about_source else tuple(dict.fromkeys(one.key.server for one in notice.entries))
+        return Text(
+            plain(worded.title, 200), worded.plain, worded.markdown, worded.html, _TONES[notice.kind], notice.severity, clients, servers
+        )  # fmt: skip
+
+    def _of_source(self, entry: Entry) -> dict[str, str]:
+        return {
+            "server": plain(entry.key.server, 80),
+            "title": _SOURCES.get(entry.key.code, entry.key.code),
+            "code": entry.key.code,
+            "since": _moment(entry.first_at),
+            "until": _moment(entry.last_at),
+            "detail": plain(entry.detail, 300),
+            "silence": _silence(server=entry.key.server, code=entry.key.code),
+        }
+
+    def _of_attempts(self, notice: Notice, last: Entry, find: Callable[[str], Attempt | None]) -> dict[str, str]:
+        entries, key = notice.entries, last.key
+        clients = list(dict.fromkeys(one.key.client for one in entries))
+        count = sum(one.count for one in entries)
+        values = {
+            "client": _listed([_who(client) for client in clients]),
+            "server": plain(key.server, 80) or "an unnamed server",
+            "step": stage_title(key.step),
+            "code": key.code,
+            "title": plain(self._titles.get(key.code, key.code)),
+            "count": f"{count} attempt{'' if count == 1 else 's'}",
+            "since": _moment(min(one.first_at for one in entries)),
+            "until": _moment(max(one.last_at for one in entries)),
+            "flaps": str(max(one.flaps for one in entries)),
+            "calm": seconds(self._calm),
+            "silence": _silence(client=clients[0] if len(clients) == 1 else "", server=key.server, code=key.code),
+        }
+        if len(entries) > 1:
+            values["others"] = "\n".join(
+                f"{_who(one.key.client)}: {one.count} attempt{'' if one.count == 1 else 's'}, the last {_moment(one.last_at)} UTC"
+                for one in entries[:_MOST_CLIENTS]
+            )
+        names = [name for one in (last, *entries) for name in reversed(one.attempts)]
+        attempt = next((found for name in names if (found := find(name)) is not None), None)
+        if attempt is not None:
+            values |= _of_attempt(attempt)
+        if names:
+            values["link"] = f"{self._link}/#{names[0]}" if self._link else f"connwatch show {names[0]}"
+        return values
+
+
+def _of_attempt(attempt: Attempt) -> dict[str, str]:
+    first = attempt.diagnoses[0] if attempt.diagnoses else None
+    return {
+        "id": plain(attempt.id, 40),
+        "started": _moment(attempt.started_at),
+        "headline": plain(headline(attempt), 600),
+        "waterfall": "\n".join(_waterfall(attempt)),
+        "evidence": "\n".join(_evidence(attempt)),
+        "remedy": "" if first is None else plain(first.remedy, 600),
+        "check": "" if first is None or not first.checks else plain(first.checks[0], 300),
+    }
+
+
+def _waterfall(attempt: Attempt) -> list[str]:
+    """The requests, like ones in a row as one line; the first and the last where they are many."""
+    lines: list[str] = []
+    for (stage, status), run in groupby(rows(attempt), key=lambda row: (row.stage, row.status)):
+        alike = list(run)
+        many = f"  ×{len(alike)}" if len(alike) > 1 else ""
+        answer = "-" if status is None else str(status)
+        lines.append(f"{alike[0].offset:7.1f} s  {stage_title(stage):<29} {answer}{many}")
+    if len(lines) > _MOST_ROWS:
+        half = _MOST_ROWS // 2
+        lines = [*lines[:half], f"           … {len(lines) - 2 * half} more", *lines[-half:]]
+    seen = {state.stage.value for state in attempt.stages if state.state == "seen"}
+    if attempt.stuck_at is not None and attempt.stuck_at not in seen and attempt.outcome not in GOOD:
+        lines.append(f"           {stage_title(attempt.stuck_at):<29} never came")
+    return lines
+
+
+def _evidence(attempt: Attempt) -> list[str]:
+    """What the first diagnosis rests on, and where that says nothing, the last requests."""
+    wanted = {(place.source, place.line) for place in attempt.diagnoses[0].evidence} if attempt.diagnoses else set()
+    events = [step.event for step in attempt.steps if any((place.source, place.line) in wanted for place in step.event.evidence)]
+    if not events:
+        events = [step.event for step in attempt.steps]
+    return [_request(event) for event in events[-_MOST_EVIDENCE:]]
+
+
+def _request(event: Event) -> str:
+    place = event.evidence[0] if event.evidence else None
+    where = f"{plain(place.source, 40)}:{place.line}  " if place is not None else ""
+    agent = f"  {plain(event.agent, 40)}" if event.agent else ""
+    answer = "no status" if event.status is None else str(event.status)
+    return f"{where}{_clock(event.started_at)}  {plain(event.method, 10)} {plain(event.path, 60)} → {answer}{agent}"
+
+
+def _who(client: str) -> str:
+    title = client_title(client)
+    return "An unknown client" if title == "the client" else title
+
+
+def _listed(names: list[str]) -> str:
+    return names[0] if len(names) == 1 else f"{', '.join(names[:-1])} and {names[-1]}"
+
+
+def _silence(*, client: str = "", server: str = "", code: str = "") -> str:
+    chosen = [f"--{name} {shlex.quote(plain(value, 80))}" for name, value in (("client", client), ("server", server), ("code", code)) if value]
+    return " ".join(["connwatch silence", *chosen, "--for 2h"])
+
+
+def _moment(at: float) -> str:
+    return iso(at)[:16].replace("T", " ")
+
+
+def _clock(at: float) -> str:
+    return iso(at)[11:19]

@@ -1,0 +1,89 @@
+"""Recorded attempts with the time at which they became known: from logs through an engine, or from the state. Decides nothing about telling."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from typing import TYPE_CHECKING, Final
+
+from connwatch.cli.console import say
+from connwatch.cli.progress import Progress
+from connwatch.model.attempt import Attempt, Outcome
+from connwatch.model.change import Change, Closed
+from connwatch.model.errors import SourceError
+from connwatch.replayer import replay
+from connwatch.sources.finished import Finished
+
+if TYPE_CHECKING:
+    from connwatch.engine import Engine
+
+__all__ = ["turns_of_attempts", "turns_of_logs"]
+
+Turns = Iterator[tuple[float, Sequence[Change]]]
+
+_KNOWN_AFTER: Final = {Outcome.STALLED: 60.0, Outcome.ABANDONED: 900.0}
+_SOON: Final = 5.0
+"""Seconds after its last request at which the daemon knows an outcome: the state keeps the request's time, not the decision's."""
+
+
+class _Clocked:
+    """An engine that says what time it is when it decides, and meets every deadline when it comes, as the daemon does."""
+
+    def __init__(self, engine: Engine, lateness: float) -> None:
+        self._engine, self._lateness = engine, lateness
+        self.known: list[tuple[float, Sequence[Change]]] = []
+        self._now = 0.0
+
+    def open_source(self, name: str, format: str = "auto") -> None:  # noqa: A002 - as Player has it
+        self._engine.open_source(name, format)
+
+    def feed(self, source: str, block: bytes, seen_at: float | None = None) -> list[Change]:
+        return self._keep(self._engine.feed(source, block, seen_at))
+
+    def frontier(self, source: str) -> float | None:
+        return self._engine.frontier(source)
+
+    def end_source(self, source: str) -> list[Change]:
+        return self._keep(self._engine.end_source(source))
+
+    def advance(self, watermark: float) -> list[Change]:
+        while (due := self._engine.next_deadline()) is not None and self._now - self._lateness < due < watermark:
+            self._now = due + self._lateness
+            if not self._keep(self._engine.advance(due)):
+                break  # a deadline that changed nothing may stand where it stood
+        self._now = max(self._now, watermark + self._lateness)
+        return self._keep(self._engine.advance(watermark))
+
+    def finish(self) -> list[Change]:
+        while (due := self._engine.next_deadline()) is not None and due > self._now - self._lateness:
+            self.advance(due)
+        return self._keep(self._engine.finish())
+
+    def _keep(self, changes: list[Change]) -> list[Change]:
+        if changes:
+            self.known.append((self._now, changes))
+        return changes
+
+    def take(self) -> list[tuple[float, Sequence[Change]]]:
+        """What became known since the last call."""
+        known, self.known = self.known, []
+        return known
+
+
+def turns_of_logs(engine: Engine, inputs: Sequence[Finished], lateness: float) -> Turns:
+    """Finished logs, as if they had been watched."""
+    clocked = _Clocked(engine, lateness)
+    with Progress(inputs) as progress:
+
+        def broken(error: SourceError) -> None:
+            progress.clear()
+            say(str(error))
+
+        for _ in replay(clocked, inputs, lateness=lateness, on_problem=broken, on_block=progress):
+            yield from clocked.take()
+
+
+def turns_of_attempts(attempts: Sequence[Attempt]) -> Turns:
+    """Stored attempts, each when it must have become known; to a minute, for those that ended in silence."""
+    known = [(attempt.ended_at + _KNOWN_AFTER.get(attempt.outcome, _SOON), attempt) for attempt in attempts if not attempt.open]
+    for at, attempt in sorted(known, key=lambda one: (one[0], one[1].id)):
+        yield at, [Closed(attempt.ended_at, attempt)]
