@@ -63,7 +63,9 @@ def notify(name: str | None, test: bool, listing: bool, as_json: bool, config: P
     if listing:
         rows = [{"target": target.name, "schema": target.schema, "tags": list(target.tags)} for target in targets]
     else:
-        deadline = setup.settings.alerts.deadline_seconds if setup.settings is not None else 20.0
+        from connwatch.notify.post import DEADLINE
+
+        deadline = setup.settings.alerts.deadline_seconds if setup.settings is not None else DEADLINE
         rows = asyncio.run(_tested(targets, deadline))
     _show(rows, as_json=as_json)
     for warning in found.warnings:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import os
+from dataclasses import replace
 
 from connwatch.cli.setup import Setup
 from connwatch.notify.targets import Targets, find_targets
@@ -19,8 +20,9 @@ def configured_targets(setup: Setup) -> Targets:
 def checked_targets(setup: Setup) -> Targets:
     """The same, after Apprise has looked at each URL. Raises ConfigError."""
     found = configured_targets(setup)
-    if found.targets:
-        from connwatch.notify.post import check_targets
+    if not found.targets:
+        return found
+    from connwatch.notify.post import check_targets
 
-        asyncio.run(check_targets(found.targets))
-    return found
+    warning = asyncio.run(check_targets(found.targets))
+    return replace(found, warnings=(*found.warnings, warning)) if warning else found

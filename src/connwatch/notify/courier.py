@@ -28,7 +28,7 @@ from connwatch.notify.digest import digest
 from connwatch.notify.post import DEADLINE, Outcome, post
 from connwatch.notify.targets import Target
 
-__all__ = ["AGAIN", "MOST_SECONDS", "MOST_TRIES", "Channel", "Courier", "Parcel", "Queue", "Rate"]
+__all__ = ["AGAIN", "AT_ONCE", "MOST_SECONDS", "MOST_TRIES", "Channel", "Courier", "Parcel", "Queue", "Rate"]
 
 log = logging.getLogger("connwatch")
 
@@ -37,11 +37,14 @@ AGAIN: Final = (10.0, 30.0, 120.0, 600.0, 1800.0, 3600.0, 7200.0, 14_400.0)
 MOST_TRIES: Final = 12
 MOST_SECONDS: Final = 86_400.0
 _JITTER: Final = 0.1
+#: Sends at once, over all targets: each is a process of 45 MB. Only where so many hang together does one wait for another.
+AT_ONCE: Final = 8
 _STOP_SECONDS: Final = 3.0
 _SHORTEST_WAIT: Final = 0.05  # seconds; for a queue that says that something is due and gives nothing
 _LOOK_AGAIN: Final = 60.0  # seconds; a clock that is set, or a wake that was forgotten, delays a message by no more
 
 Post = Callable[[Target, Text, float], Awaitable[Outcome]]
+_Send = Callable[[Target, Text], Awaitable[Outcome]]
 
 
 @dataclass(frozen=True, slots=True)
@@ -120,7 +123,13 @@ class Courier:
         post: Post = post,
         chance: Callable[[], float] = random.random,
     ) -> None:
-        self._lanes = [_Lane(target, queue, now, deadline, rate, post, chance) for target in targets]
+        room = asyncio.Semaphore(AT_ONCE)
+
+        async def send(target: Target, text: Text) -> Outcome:
+            async with room:
+                return await post(target, text, deadline)
+
+        self._lanes = [_Lane(target, queue, now, rate, send, chance) for target in targets]
         self._tasks: list[asyncio.Task[None]] = []
 
     def start(self) -> None:
@@ -154,11 +163,9 @@ class Courier:
 class _Lane:
     """The way to one target."""
 
-    def __init__(
-        self, target: Target, queue: Queue, now: Callable[[], float], deadline: float, rate: Rate, post: Post, chance: Callable[[], float]
-    ) -> None:
+    def __init__(self, target: Target, queue: Queue, now: Callable[[], float], rate: Rate, send: _Send, chance: Callable[[], float]) -> None:
         self.target, self.woken, self.stopping = target, asyncio.Event(), False
-        self._queue, self._now, self._deadline, self._rate, self._post, self._chance = queue, now, deadline, rate, post, chance
+        self._queue, self._now, self._rate, self._send, self._chance = queue, now, rate, send, chance
         self._counts = Channel(target.name)
         self._arrived = deque(queue.arrivals(target.name, now() - rate.seconds))
         self._unnoted: tuple[Sequence[Parcel], float] | None = None
@@ -211,7 +218,7 @@ class _Lane:
         """One try to send these as one message."""
         text = parcels[0].text if len(parcels) == 1 else digest([parcel.text for parcel in parcels])
         self._counts.retried += any(parcel.tries for parcel in parcels)
-        outcome = await self._post(self.target, text, self._deadline)
+        outcome = await self._send(self.target, text)
         now = self._now()
         if outcome.sent:
             if self._failing:

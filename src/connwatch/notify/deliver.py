@@ -7,6 +7,7 @@ plugins log is read for signs of a reason and thrown away.
 
 from __future__ import annotations
 
+import contextlib
 import json
 import logging
 import os
@@ -15,14 +16,16 @@ import signal
 import sys
 from typing import Any, Final
 
+from connwatch.notify.markup import escaped
 from connwatch.notify.reasons import reason
 
 __all__ = ["MEMORY", "main"]
 
-#: Bytes of address space: a service that answers without end ends this process and not the machine. Four times what a send takes.
+#: Bytes of address space: a service that answers without end ends this process and not the machine. Several times what a send takes.
 MEMORY: Final = 512 * 1024 * 1024
 #: Seconds between two requests for one message (a URL with several recipients); the plugins' own is mostly 5.5, longer than anybody waits.
 _PACE: Final = 0.5
+#: Apprise waits 4 s for most services. A slow answer is better than the same message twice.
 _CONNECT_SECONDS, _READ_SECONDS = 5.0, 10.0
 _MOST_SAID, _LONGEST_SAID = 200, 4000
 _FORMS: Final = {"html": "html", "markdown": "markdown", "text": "plain"}
@@ -44,18 +47,17 @@ def main() -> int:
     """Does what standard input asks for. Always answers with one line, unless it is ended from outside."""
     answers = os.fdopen(os.dup(1), "w", encoding="utf-8")
     os.dup2(os.open(os.devnull, os.O_WRONLY), 1)  # a plugin that prints must not spoil the answer
-    resource.setrlimit(resource.RLIMIT_CORE, (0, 0))  # a core file would hold the URL
-    resource.setrlimit(resource.RLIMIT_AS, (MEMORY, MEMORY))
+    with contextlib.suppress(OSError, ValueError):  # forbidden by a service manager, or lower already
+        resource.setrlimit(resource.RLIMIT_CORE, (0, 0))  # a core file would hold the URL
+        resource.setrlimit(resource.RLIMIT_AS, (MEMORY, MEMORY))
     request = json.load(sys.stdin)
     # The parent ends this process at its deadline. Should the parent be gone by then, this does.
     signal.alarm(int(request.get("seconds", 60)) + 5)
     said = _Said()
     try:
         answer = _check(request["urls"]) if request["do"] == "check" else _send(request, said)
-    except MemoryError:
-        answer = {"sent": False, "error": "answered with more than can be taken"}
-    except Exception as error:  # noqa: BLE001 - a plugin may raise anything; the kind is told, the words may hold the URL
-        answer = {"sent": False, "error": f"could not be sent: {type(error).__name__}"}
+    except Exception as error:  # noqa: BLE001 - a plugin may raise anything; its words may hold the URL
+        answer = {"sent": False, "error": reason([*said.lines, repr(error)])}
     answers.write(json.dumps(answer) + "\n")
     answers.close()
     return 0
@@ -86,24 +88,26 @@ def _check(urls: list[str]) -> dict[str, Any]:
 def _send(request: dict[str, Any], said: _Said) -> dict[str, Any]:
     url, text = request["url"], request["text"]
     apprise = _apprise()
-    asset = apprise.AppriseAsset(app_id="connwatch", app_desc="connwatch", app_url="")
+    asset = apprise.AppriseAsset(app_id="connwatch", app_desc="connwatch", app_url="", image_url_mask="", image_url_logo="")
     plugin = apprise.Apprise.instantiate(url, asset=asset)
     if plugin is None:
         return {"sent": False, "error": "is no URL that Apprise takes; `connwatch check` says more"}
     plugin.request_rate_per_sec = min(plugin.request_rate_per_sec, _PACE)
     query = url.partition("?")[2].lower()
     if "cto=" not in query:
-        plugin.socket_connect_timeout = _CONNECT_SECONDS
+        plugin.socket_connect_timeout = max(plugin.socket_connect_timeout, _CONNECT_SECONDS)
     if "rto=" not in query:
-        plugin.socket_read_timeout = _READ_SECONDS
+        plugin.socket_read_timeout = max(plugin.socket_read_timeout, _READ_SECONDS)
     form = _form(plugin)
-    service = apprise.Apprise(asset=asset)
-    service.add(plugin)
+    # A service without titles gets the title in front of the body, where it is read as the body is.
+    title = text["title"] if plugin.title_maxlen > 0 else escaped(text["title"], form)
     log = logging.getLogger("apprise")
     log.addHandler(said)
     log.setLevel(logging.DEBUG)
-    sent = bool(service.notify(body=text[_FORMS[form]], title=text["title"], notify_type=text["tone"], body_format=form))
-    return {"sent": True} if sent else {"sent": False, "error": reason(said.lines)}
+    # Not by way of Apprise.notify: it turns what a plugin raises into a log entry, and needs no conversion where the form fits.
+    if plugin.notify(body=text[_FORMS[form]], title=title, notify_type=apprise.NotifyType(text["tone"]), body_format=form):
+        return {"sent": True}
+    return {"sent": False, "error": reason(said.lines)}
 
 
 def _form(plugin: Any) -> str:

@@ -2,29 +2,26 @@
 
 from __future__ import annotations
 
-import html
-import re
 from collections.abc import Sequence
 from typing import Final
 
 from connwatch.alerts.text import Text, Tone
+from connwatch.notify.markup import escaped
 
 __all__ = ["LISTED", "digest"]
 
 LISTED: Final = 20
 _WORST_FIRST: Final[tuple[Tone, ...]] = ("failure", "warning", "info", "success")
-#: CommonMark 2.4: any punctuation of ASCII may stand behind a backslash.
-_MARKUP = re.compile(r"([!-/:-@\[-`{-~])")
 _HINT: Final = "There were more messages than this target takes at a time. `connwatch attempts` and the page have all of it."
 
 
 def digest(texts: Sequence[Text]) -> Text:
-    """The titles of `texts`, at most 20 of them, in one message that looks like the worst of them. The first twenty stand; order is kept."""
+    """The titles of `texts`, at most 20 of them, in one message that looks like the worst of them."""
     titles = [" ".join(text.title.split()) for text in texts[:LISTED]]
     more = len(texts) - len(titles)
     rest = f"and {more} more" if more else ""
     plain = "\n".join([*(f"- {title}" for title in titles), *([rest] if rest else []), "", _HINT.replace("`", "")])
-    rows = "".join(f"<li>{html.escape(title)}</li>" for title in titles)
+    rows = "".join(f"<li>{escaped(title, 'html')}</li>" for title in titles)
     return Text(
         title=f"{len(texts)} messages in one: {titles[0]}",
         plain=plain,
@@ -38,5 +35,5 @@ def digest(texts: Sequence[Text]) -> Text:
 
 
 def _marked(titles: Sequence[str], rest: str) -> list[str]:
-    lines = ["- " + _MARKUP.sub(r"\\\1", title) for title in titles]
+    lines = [f"- {escaped(title, 'markdown')}" for title in titles]
     return [*lines, "", rest] if rest else lines

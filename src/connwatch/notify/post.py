@@ -58,23 +58,24 @@ async def post(target: Target, text: Text, deadline: float = DEADLINE) -> Outcom
     return Outcome(False, str(answer.get("error", "could not be sent: its process ended without an answer"))[:_LONGEST_ERROR], clock() - began)
 
 
-async def check_targets(targets: Sequence[Target]) -> None:
-    """Ask Apprise whether it takes the URLs. Raises ConfigError about the first that it does not."""
+async def check_targets(targets: Sequence[Target]) -> str:
+    """Ask Apprise whether it takes the URLs. Raises ConfigError about the first that it does not; gives a warning where it cannot be asked."""
     if not targets:
-        return
+        return ""
     try:
         answer = await _asked({"do": "check", "urls": [target.url for target in targets], "seconds": _CHECK_SECONDS}, _CHECK_SECONDS)
     except (TimeoutError, OSError):
         answer = {}
     found = answer.get("urls")
     if not isinstance(found, list):
-        raise ConfigError("the targets could not be checked: Apprise did not start", hint="try `connwatch notify --test`")
+        return "the targets could not be checked, because Apprise did not start: try `connwatch notify --test`"
     for target, problem in zip(targets, found, strict=True):
         if problem == "schema":
             raise ConfigError(f"Apprise knows no service {target.schema}://", file=target.place, hint="its documentation lists the services")
         if problem:
             hint = f"see how Apprise writes a {target.schema}:// URL; special characters in passwords are written as %XX"
             raise ConfigError(f"what stands after {target.schema}:// is not what Apprise expects", file=target.place, hint=hint)
+    return ""
 
 
 async def _asked(request: Mapping[str, Any], deadline: float) -> dict[str, Any]:

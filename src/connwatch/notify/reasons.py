@@ -18,7 +18,11 @@ _MAIL = re.compile(r"\((?:code )?([45]\d\d), b['\"]")
 _HINTS: Final = {401: "; check the password or token in its URL", 403: "; check the password or token in its URL", 404: "; check its URL"}
 _MAIL_HINTS: Final = {530: "; it wants a user and a password", 535: "; check user and password in its URL", 550: "; check the addresses in its URL"}
 
+#: How Apprise begins what the service itself wrote: that must not choose the sentence.
+_ANSWER: Final = "Response Details"
+
 _SIGNS: Final = (
+    (re.compile(r"\bMemoryError\b"), "answered with more than can be taken"),
     (re.compile(r"Connection refused", re.IGNORECASE), "refused the connection"),
     (re.compile(r"CERTIFICATE_VERIFY_FAILED|certificate verify failed", re.IGNORECASE), "showed a certificate that is not trusted"),
     (re.compile(r"Name or service not known|name resolution|getaddrinfo|NameResolutionError", re.IGNORECASE), "has a host name that is not known"),
@@ -31,7 +35,7 @@ _SIGNS: Final = (
 
 def reason(said: Iterable[str]) -> str:
     """The sentence for what was said while it failed; it goes on after the name of the target. The first sign of the surest kind counts."""
-    lines = list(said)
+    lines = [line for line in said if not line.startswith(_ANSWER)]
     for line in lines:
         if found := _STATUS.search(line):
             return _answered(int(found[1]))
