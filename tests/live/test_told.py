@@ -7,6 +7,7 @@ import signal
 import subprocess
 import time
 from collections.abc import Iterator
+from datetime import datetime
 from pathlib import Path
 from typing import Any
 
@@ -115,9 +116,9 @@ def test_a_stall_is_told_in_time_and_once_over_a_death_and_so_is_its_end(place: 
     body = json.loads(sink.requests[0].body)["message"]
     assert "token                         200" in body
     assert "connwatch silence --client claude --server mcp.example.org --code token-unused --for 2h" in body
-    # Two seconds beyond what is asked for, and as much again for a machine that runs other tests at the same time.
-    print("TOOK", took, place.rows("notifications")[0]["at"], last)
-    assert LIMIT + WAIT <= took <= LIMIT + LATENESS + WAIT + 4, took
+    decided = datetime.fromisoformat(place.rows("notifications")[0]["at"]).timestamp() - last
+    assert LIMIT + WAIT <= decided <= LIMIT + LATENESS + WAIT + 2, decided
+    assert took <= LIMIT + LATENESS + WAIT + 4, took  # two seconds, and two more for a machine that runs other tests at the same time
 
     wait(lambda: place.rows("notifications")[0]["deliveries"][0]["state"] == "sent")
     place.end(signal.SIGKILL)

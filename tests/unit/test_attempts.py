@@ -57,11 +57,14 @@ def test_an_attempt_is_closed_when_nothing_more_is_expected_of_it() -> None:
 
 def test_whoever_watches_is_told_of_a_stall_when_its_limit_is_over_and_not_when_the_attempt_is_closed() -> None:
     book = ledger(live=True)
-    book.take(timed(flow(1000.0, agent="Claude-User")[:6]))
+    events = flow(1000.0)[:6]
+    for event in events:
+        event.client = "claude"  # a hosted one, whose limit is twenty seconds
+    book.take(timed(events))
     told: list[tuple[float, str, str]] = []
     while (due := book.due()) is not None:
         told += [(due, type(one).__name__, one.attempt.outcome.value) for one in book.advance(due) if isinstance(one, Updated | Closed)]
-    last = max(event.at for event in flow(1000.0)[:6])
+    last = max(event.at for event in events)
     (updated,) = [(at, outcome) for at, name, outcome in told if name == "Updated" and outcome != "waiting"]
     (closed,) = [(at, outcome) for at, name, outcome in told if name == "Closed"]
     assert updated[1] == closed[1] == "stalled"
