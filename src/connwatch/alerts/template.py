@@ -125,7 +125,7 @@ def _markdown(line: str, values: Mapping[str, str]) -> str:
         elif code:
             parts.append(values[token].replace("`", "'"))
         else:
-            parts.append(re.sub(r"([\\`*_\[\]<>#|~])", r"\\\1", values[token]))
+            parts.append(re.sub(r"([\\`*_\[\]<>#|~])", r"\\\1", values[token]).replace("@", "@\u200b"))  # nobody is called by a log
     return "".join(parts)
 
 

@@ -5,6 +5,7 @@ What is said of a log was redacted when it was read; here it is cut to lines and
 
 from __future__ import annotations
 
+import re
 import shlex
 from collections.abc import Callable, Mapping
 from itertools import groupby
@@ -65,7 +66,7 @@ class Writer:
         count = sum(one.count for one in entries)
         values = {
             "client": _listed([_who(client) for client in clients]),
-            "server": plain(key.server, 80) or "an unnamed server",
+            "server": _host(key.server) or "an unnamed server",
             "step": stage_title(key.step),
             "code": key.code,
             "title": plain(self._titles.get(key.code, key.code)),
@@ -140,6 +141,11 @@ def _request(event: Event) -> str:
 def _who(client: str) -> str:
     title = client_title(client)
     return "An unknown client" if title == "the client" else title
+
+
+def _host(name: str) -> str:
+    """A host as it may stand in a title, where some services take @names, links and stars for markup, whatever they are told."""
+    return re.sub(r"[^\w.:\[\] -]", "?", plain(name, 80))
 
 
 def _listed(names: list[str]) -> str:

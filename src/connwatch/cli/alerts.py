@@ -40,7 +40,7 @@ is; 2 wrong usage or configuration; 3 no state can be read.
 
 
 @click.command(help=_HELP, short_help="Show what goes wrong now; --preview: what would have been told.")
-@click.argument("files", metavar="[FORMAT:]FILE...", nargs=-1)
+@click.argument("files", metavar="[[FORMAT:]FILE]...", nargs=-1)
 @log_format_option
 @click.option("--preview", "as_preview", is_flag=True, help="What would have been told, from recorded attempts or from FILEs.")
 @click.option("--since", type=MOMENT, help="Only what happened after this: 24h (ago), 2026-11-23. Default with a state: 24h.")

@@ -48,9 +48,18 @@ def test_the_example_file_loads() -> None:
 def test_the_sources_that_the_example_only_mentions_load_too() -> None:
     text = EXAMPLE.read_text()
     keys = "name|kind|container|project|service|label|host|path|command|unit|directory|ssh_config|start"
+    text = text[: text.index("# ----", text.index("[[sources]]"))]  # up to the next part
     mentioned = "\n".join(line.removeprefix("# ") for line in text.splitlines() if re.match(rf"# (\[\[sources\]\]|({keys}) = )", line))
     kinds = {entry.kind for entry in models.Settings.model_validate(tomllib.loads(mentioned)).sources}
     assert kinds == {"stdin", "docker", "ssh", "journald"}
+
+
+def test_the_maintenance_window_that_the_example_only_mentions_loads_too() -> None:
+    text = EXAMPLE.read_text()
+    start = text.index("# [[alerts.maintenance]]")
+    block = text[start : text.index("\n\n", start)]
+    loaded = models.Settings.model_validate(tomllib.loads("\n".join(line.removeprefix("# ") for line in block.splitlines())))
+    assert [(one.name, one.days, str(one.start)) for one in loaded.alerts.maintenance] == [("backup", ("sun",), "02:00:00")]
 
 
 def tables(model: type[BaseModel]) -> list[type[BaseModel]]:
