@@ -1,15 +1,16 @@
 #!/usr/bin/env bash
-# Gets the real components that some tests need: nginx, promtool, dockerd, haproxy, sshd, a journal, the MCP SDK. With root and apt
+# Gets the real components that some tests need: nginx, promtool and prometheus, alertmanager, dockerd, haproxy, sshd, a journal, the MCP SDK. With root and apt
 # it installs what is missing; without, it says which tests will be skipped, and what to install. Never fails: a missing component is a skip with a reason.
 set -uo pipefail
 cd "$(dirname "$0")/.."
-cache=.cache/real # promtool is taken out of its package: installing that would start a Prometheus server
+cache=.cache/real # prometheus and alertmanager are taken out of their packages: installing these would start servers
 
 say() { printf 'real components: %s\n' "$*"; }
 
 have() {
     case $1 in
-        promtool) command -v promtool > /dev/null || [ -x "$cache/usr/bin/promtool" ] ;;
+        promtool) command -v promtool prometheus > /dev/null || [ -x "$cache/usr/bin/promtool" ] ;;
+        alertmanager) command -v prometheus-alertmanager amtool > /dev/null || [ -x "$cache/usr/bin/prometheus-alertmanager" ] ;;
         mcp) [ -x .cache/mcp/bin/python ] && .cache/mcp/bin/python -c 'import mcp' 2> /dev/null ;;
         nginx | haproxy) command -v "$1" > /dev/null || [ -x "/usr/sbin/$1" ] ;;
         dockerd) { command -v dockerd > /dev/null || [ -x /usr/sbin/dockerd ]; } && command -v docker > /dev/null && command -v busybox > /dev/null ;;
@@ -41,12 +42,15 @@ get_haproxy() { install haproxy; }
 # The official SDK plays server and clients; it is no dependency of connwatch, so it has an environment of its own.
 get_mcp() { .venv/bin/python -m venv --clear .cache/mcp && .cache/mcp/bin/pip install -q --disable-pip-version-check 'mcp==2.3.0' > /dev/null 2>&1; }
 
-get_promtool() {
+unpack() {
     mkdir -p "$cache" && chmod 755 "$cache"
-    (cd "$cache" && apt-get download -qq prometheus > /dev/null 2>&1 && dpkg -x prometheus_*.deb . && rm -f prometheus_*.deb)
+    (cd "$cache" && apt-get download -qq "$1" > /dev/null 2>&1 && dpkg -x "$1"_*.deb . && rm -f "$1"_*.deb)
 }
 
-for component in nginx promtool dockerd haproxy sshd journal mcp; do
+get_promtool() { unpack prometheus; }
+get_alertmanager() { unpack prometheus-alertmanager; }
+
+for component in nginx promtool alertmanager dockerd haproxy sshd journal mcp; do
     have "$component" && continue
     if [ "$component" = mcp ]; then
         may_fetch && say "installing $component" && get_mcp
@@ -62,7 +66,8 @@ for component in nginx promtool dockerd haproxy sshd journal mcp; do
         mcp) say "no MCP SDK: the whole path is not tried with real clients (pip install mcp, into .cache/mcp)" ;;
         sshd) say "no sshd, or not all that its tests need: some are skipped (apt-get install openssh-server iptables iproute2 busybox-static)" ;;
         journal) say "no journal: tests of the journald source are skipped (apt-get install systemd-journal-remote)" ;;
-        promtool) say "no promtool: /metrics is checked by the Python parser alone (apt-get install prometheus)" ;;
+        promtool) say "no promtool: /metrics is checked by the Python parser alone, rules and dashboards are not tried (apt-get install prometheus)" ;;
+        alertmanager) say "no alertmanager: no alert is sent for trial (apt-get install prometheus-alertmanager)" ;;
     esac
 done
 exit 0

@@ -32,7 +32,7 @@ def exported() -> set[tuple[str, str, tuple[str, ...], str]]:
 
 
 def shown() -> set[tuple[str, str, tuple[str, ...], str]]:
-    rows = re.findall(r"^\| `(connwatch_\w+)` \| (\w+) \| (.*?)\| (.*?) \|.*\|$", TEXT, re.MULTILINE)
+    rows = re.findall(r"^\| `((?:connwatch|process)_\w+)` \| (\w+) \| (.*?)\| (.*?) \|.*\|$", TEXT, re.MULTILINE)
     return {(name, kind, tuple(sorted(re.findall(r"`(\w+)`", labels))), meaning) for name, kind, labels, meaning in rows}
 
 
@@ -42,7 +42,7 @@ def test_the_page_shows_what_is_exported():
 
 
 def test_metrics_that_are_named_elsewhere_exist():
-    named = set(re.findall(r"connwatch_\w+", TEXT))
+    named = set(re.findall(r"\b(?:connwatch|process)_\w+", TEXT))
     assert named - {name for name, _, _, _ in exported()} == set()
 
 

@@ -63,7 +63,7 @@ class Labels:
     def _without_hosts(self, sources: int) -> int:
         """Series that are there whatever hosts are named."""
         of_a_client = _BUCKETS + len(STEPS) * (_BUCKETS + 2) + len(self.causes) + 1
-        return len(self.clients) * of_a_client + sources * (6 + len(REOPENED) + len(GAPS)) + 20  # and a few single ones
+        return len(self.clients) * of_a_client + sources * (6 + len(REOPENED) + len(GAPS)) + 26  # and a few single ones, six of them of the process
 
     def _of_a_host(self) -> int:
         """Series of each host: attempts begun, taken back, ended so and so, last good, for each client; requests by five classes."""
