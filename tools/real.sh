@@ -3,14 +3,14 @@
 # it installs what is missing; without, it says which tests will be skipped, and what to install. Never fails: a missing component is a skip with a reason.
 set -uo pipefail
 cd "$(dirname "$0")/.."
-cache=.cache/real # prometheus and alertmanager are taken out of their packages: installing these would start servers
+cache=.cache/real # promtool and prometheus are taken out of their package: installing that would start a server
 
 say() { printf 'real components: %s\n' "$*"; }
 
 have() {
     case $1 in
         promtool) command -v promtool prometheus > /dev/null || [ -x "$cache/usr/bin/promtool" ] ;;
-        alertmanager) command -v prometheus-alertmanager amtool > /dev/null || [ -x "$cache/usr/bin/prometheus-alertmanager" ] ;;
+        alertmanager) command -v prometheus-alertmanager > /dev/null && command -v amtool > /dev/null ;;
         mcp) [ -x .cache/mcp/bin/python ] && .cache/mcp/bin/python -c 'import mcp' 2> /dev/null ;;
         nginx | haproxy) command -v "$1" > /dev/null || [ -x "/usr/sbin/$1" ] ;;
         dockerd) { command -v dockerd > /dev/null || [ -x /usr/sbin/dockerd ]; } && command -v docker > /dev/null && command -v busybox > /dev/null ;;
@@ -42,13 +42,13 @@ get_haproxy() { install haproxy; }
 # The official SDK plays server and clients; it is no dependency of connwatch, so it has an environment of its own.
 get_mcp() { .venv/bin/python -m venv --clear .cache/mcp && .cache/mcp/bin/pip install -q --disable-pip-version-check 'mcp==2.3.0' > /dev/null 2>&1; }
 
-unpack() {
+get_promtool() {
     mkdir -p "$cache" && chmod 755 "$cache"
-    (cd "$cache" && apt-get download -qq "$1" > /dev/null 2>&1 && dpkg -x "$1"_*.deb . && rm -f "$1"_*.deb)
+    (cd "$cache" && apt-get download -qq prometheus > /dev/null 2>&1 && dpkg -x prometheus_*.deb . && rm -f prometheus_*.deb)
 }
 
-get_promtool() { unpack prometheus; }
-get_alertmanager() { unpack prometheus-alertmanager; }
+# Alertmanager reads templates at a fixed path of the system, so this one is installed; install() keeps it from being started.
+get_alertmanager() { install prometheus-alertmanager; }
 
 for component in nginx promtool alertmanager dockerd haproxy sshd journal mcp; do
     have "$component" && continue
