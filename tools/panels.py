@@ -167,7 +167,7 @@ OVERVIEW = (
                 "short", alerts=("ConnwatchNotificationsFailing",), nothing="nobody is told",
             ),
             Panel(
-                "Not told, and why", "Notifications held back: told already, silenced, within a restart, …",
+                "Not told, and why", "Notifications that were held back: told already, silenced, within a restart and the like.",
                 (Query(f"sum by (reason) (increase(connwatch_notifications_suppressed_total{{{JOB}}}[{EACH}]))", "{{reason}}"),), "short",
                 stacked=True,
             ),
