@@ -22,7 +22,7 @@ from typing import Any
 
 from support.live import free_port
 
-__all__ = ["DEPLOY", "WINDOW", "Told", "World", "missing", "wait", "world"]
+__all__ = ["DEPLOY", "TOKEN", "WINDOW", "Told", "World", "missing", "wait", "world"]
 
 ROOT = Path(__file__).resolve().parents[2]
 DEPLOY = ROOT / "deploy" / "prometheus"
@@ -49,12 +49,17 @@ def wait(condition: Callable[[], Any], seconds: float = 60.0) -> Any:
 
 @dataclass
 class Told:
-    """A webhook: every alert that came, with the path it came to."""
+    """A webhook: every alert that came, with when (monotonic seconds) and to which path."""
 
-    alerts: list[tuple[str, dict[str, Any]]] = field(default_factory=list)
+    alerts: list[tuple[float, str, dict[str, Any]]] = field(default_factory=list)
 
-    def of(self, name: str, status: str, path: str = "/alerts") -> list[dict[str, Any]]:
-        return [alert for to, alert in list(self.alerts) if to == path and (alert["labels"]["alertname"], alert["status"]) == (name, status)]
+    def of(self, name: str, status: str, *, path: str = "/alerts", **labels: str) -> list[dict[str, Any]]:
+        wanted = {"alertname": name, **labels}.items()
+        return [alert for _, to, alert in list(self.alerts) if to == path and alert["status"] == status and wanted <= alert["labels"].items()]
+
+    def when(self, name: str, status: str) -> float:
+        """When such a one came first."""
+        return next(at for at, _, alert in list(self.alerts) if (alert["labels"]["alertname"], alert["status"]) == (name, status))
 
 
 @dataclass
@@ -89,7 +94,7 @@ def _quick(text: str, changes: dict[str, str]) -> str:
 def _configurations(folder: Path, daemon: int, alertmanager: int, told: int) -> None:
     """The files as they are shipped, but for ports and times."""
     (folder / "rules").mkdir()
-    changes = {"connwatch-alerts.yml": {r"for: \w+": "for: 1s"}, "connwatch-recording.yml": {r"\[1h\]": f"[{WINDOW}s]"}}
+    changes = {"connwatch-alerts.yml": {r"for: 1h": "for: 5s", r"for: \d+m": "for: 1s"}, "connwatch-recording.yml": {r"\[1h\]": f"[{WINDOW}s]"}}
     for name, change in changes.items():
         (folder / "rules" / name).write_text(_quick((DEPLOY / "rules" / name).read_text(encoding="utf-8"), change), encoding="utf-8")
     changed = {
@@ -118,7 +123,7 @@ def _telling(told: Told) -> Iterator[int]:
     class Hook(BaseHTTPRequestHandler):
         def do_POST(self) -> None:
             body = json.loads(self.rfile.read(int(self.headers["Content-Length"])))
-            told.alerts += [(self.path, alert) for alert in body["alerts"]]
+            told.alerts += [(time.monotonic(), self.path, alert) for alert in body["alerts"]]
             self.send_response(200)
             self.end_headers()
 
@@ -136,12 +141,16 @@ def _telling(told: Told) -> Iterator[int]:
 
 
 @contextmanager
-def _program(folder: Path, *command: str) -> Iterator[subprocess.Popen[bytes]]:
-    with (folder / f"{Path(command[0]).name}.said").open("wb") as said:
+def _program(folder: Path, ready: str, *command: str) -> Iterator[None]:
+    """A program, from when it answers at `ready`."""
+    log = folder / f"{Path(command[0]).name}.said"
+    with log.open("wb") as said:
         environment = {name: value for name, value in os.environ.items() if not name.startswith("CONNWATCH_")}
         process = subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=said, stderr=said, cwd=folder, env=environment)
         try:
-            yield process
+            wait(lambda: process.poll() is not None or _answers(ready))
+            assert process.poll() is None, log.read_text()[-800:]
+            yield
         finally:
             process.terminate()
             try:
@@ -153,32 +162,27 @@ def _program(folder: Path, *command: str) -> Iterator[subprocess.Popen[bytes]]:
 
 @contextmanager
 def world(folder: Path) -> Iterator[World]:
-    """Daemon, Prometheus, Alertmanager and a webhook, all at work; the daemon was scraped at least twice before anything happened."""
+    """Daemon, Prometheus, Alertmanager and a webhook, all at work; the daemon was scraped at least twice before anything happened.
+
+    Prometheus comes last: an alert that Alertmanager misses is sent again after a minute only.
+    """
     daemon, prometheus, alertmanager = free_port(), free_port(), free_port()
-    told = Told()
+    made = World(f"http://127.0.0.1:{prometheus}", f"http://127.0.0.1:{alertmanager}", f"http://127.0.0.1:{daemon}", folder, Told())
+    programs = (
+        (f"{made.daemon}/healthz", sys.executable, "-m", "connwatch", "run", "--config", f"{folder}/connwatch.toml"),
+        (
+            f"{made.alertmanager}/-/ready", str(ALERTMANAGER), f"--config.file={folder}/alertmanager.yml", f"--storage.path={folder}/alertmanager",
+            f"--web.listen-address=127.0.0.1:{alertmanager}", "--cluster.listen-address=",
+        ),
+        (
+            f"{made.prometheus}/-/ready", str(PROMETHEUS), f"--config.file={folder}/prometheus.yml", f"--storage.tsdb.path={folder}/tsdb",
+            f"--web.listen-address=127.0.0.1:{prometheus}", "--enable-feature=exemplar-storage",
+        ),
+    )  # fmt: skip
     with ExitStack() as stack:
-        _configurations(folder, daemon, alertmanager, stack.enter_context(_telling(told)))
-        programs = [stack.enter_context(_program(folder, sys.executable, "-m", "connwatch", "run", "--config", str(folder / "connwatch.toml")))]
-        programs += [stack.enter_context(
-            _program(
-                folder, str(ALERTMANAGER), f"--config.file={folder}/alertmanager.yml", f"--storage.path={folder}/alertmanager",
-                f"--web.listen-address=127.0.0.1:{alertmanager}", "--cluster.listen-address=",
-            )
-        )]  # fmt: skip
-        programs += [stack.enter_context(
-            _program(
-                folder, str(PROMETHEUS), f"--config.file={folder}/prometheus.yml", f"--storage.tsdb.path={folder}/tsdb",
-                f"--web.listen-address=127.0.0.1:{prometheus}", "--enable-feature=exemplar-storage",
-            )
-        )]  # fmt: skip
-        made = World(f"http://127.0.0.1:{prometheus}", f"http://127.0.0.1:{alertmanager}", f"http://127.0.0.1:{daemon}", folder, told)
-
-        def ready() -> bool:
-            ended = [str(one.args) for one in programs if one.poll() is not None]
-            assert not ended, f"ended, and said why in {folder}: {ended}"
-            return _answers(f"{made.prometheus}/-/ready") and _answers(f"{made.alertmanager}/-/ready")
-
-        wait(ready)
+        _configurations(folder, daemon, alertmanager, stack.enter_context(_telling(made.told)))
+        for program in programs:
+            stack.enter_context(_program(folder, *program))
         wait(lambda: made.now("count_over_time(connwatch_state_healthy[1m]) >= 2"))
         yield made
 
