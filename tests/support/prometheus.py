@@ -164,7 +164,7 @@ def _program(folder: Path, ready: str, *command: str) -> Iterator[None]:
 def world(folder: Path) -> Iterator[World]:
     """Daemon, Prometheus, Alertmanager and a webhook, all at work; the daemon was scraped at least twice before anything happened.
 
-    Prometheus comes last: an alert that Alertmanager misses is sent again after a minute only.
+    What Prometheus finds before it has taken note of Alertmanager is sent again a second later, not after a minute.
     """
     daemon, prometheus, alertmanager = free_port(), free_port(), free_port()
     made = World(f"http://127.0.0.1:{prometheus}", f"http://127.0.0.1:{alertmanager}", f"http://127.0.0.1:{daemon}", folder, Told())
@@ -177,6 +177,7 @@ def world(folder: Path) -> Iterator[World]:
         (
             f"{made.prometheus}/-/ready", str(PROMETHEUS), f"--config.file={folder}/prometheus.yml", f"--storage.tsdb.path={folder}/tsdb",
             f"--web.listen-address=127.0.0.1:{prometheus}", "--enable-feature=exemplar-storage",
+            "--rules.alert.resend-delay=1s",
         ),
     )  # fmt: skip
     with ExitStack() as stack:
