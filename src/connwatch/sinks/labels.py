@@ -42,8 +42,8 @@ def step_of(stage: Stage) -> str | None:
 
 
 class Labels:
-    """`hosts` is the allow-list of the configuration; `causes` are the diagnosis codes with the steps they speak of. `sources` and `channels` (targets of
-    messages) say how many there are.
+    """`hosts` is the allow-list of the configuration; `causes` are the diagnosis codes with the steps they speak of. `sources`
+    and `channels` (targets of messages) say how many there are.
     """
 
     def __init__(
