@@ -7,6 +7,7 @@ import pytest
 
 from connwatch.diagnose.rules import compile_rules
 from connwatch.settings.loader import load_catalogue
+from connwatch.settings.selfcheck import check_catalogue
 
 ROOT = Path(__file__).resolve().parents[2]
 TEXT = (ROOT / "CONTRIBUTING.md").read_text(encoding="utf-8")
@@ -22,7 +23,7 @@ def catalogue(tmp_path):
 
 
 def test_there_is_one_of_each_kind():
-    assert {kind for kind, _, _ in BLOCKS} == {"clients", "formats", "diagnoses"}
+    assert {kind for kind, _, _ in BLOCKS} == {"clients", "formats", "diagnoses", "alerts"}
 
 
 def test_the_entries_compile_beside_the_shipped_ones(catalogue):
@@ -30,7 +31,9 @@ def test_the_entries_compile_beside_the_shipped_ones(catalogue):
     assert set(catalogue.clients) - set(shipped.clients) == {"acme-desk"}
     assert set(catalogue.formats) - set(shipped.formats) == {"edge"}
     assert set(catalogue.diagnoses) - set(shipped.diagnoses) == {"tenant-missing"}
+    assert set(catalogue.alerts) - set(shipped.alerts) == {"tenants"}
     compile_rules(catalogue.diagnoses)
+    assert [one for one in check_catalogue(catalogue) if one.problems] == []
 
 
 def test_what_the_text_names_exists():

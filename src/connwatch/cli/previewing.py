@@ -26,6 +26,8 @@ _SOON: Final = 5.0
 """Seconds after its last request at which the daemon knows an outcome: the state keeps the request's time, not the decision's."""
 _STEP: Final = 5.0  # seconds of the record between two looks, where nothing is due in between
 _MOST_STEPS: Final = 100_000
+_SETTLED: Final = 15.0
+"""Seconds after the last line in which the engine may hold lines for which it asks no time."""
 
 
 class _Clocked:
@@ -71,8 +73,7 @@ class _Clocked:
         return []
 
     def finish(self) -> list[Change]:
-        if self._newest > self._reached:
-            self.advance(self._newest)
+        self.advance(self._newest + _SETTLED)
         while (due := self._engine.next_deadline()) is not None and due > self._reached:
             self._reached = due
             self._keep(self._engine.advance(due))
