@@ -177,14 +177,21 @@ def test_a_target_that_was_down_gets_its_message_after_a_restart_and_the_others_
             told.end(signal.SIGKILL)
 
 
-def test_targets_that_are_written_wrongly_stop_the_start_and_leave_a_running_daemon_as_it_is(place: Told) -> None:
+def test_targets_that_are_written_wrongly_stop_the_start_and_leave_a_running_daemon_as_it_is_and_right_ones_are_taken(place: Told, sink: Web) -> None:
     place.start()
     place.targets.write_text(f"loud=json://me:{SECRET}@127.0.0.1/x\n")
     assert place.daemon is not None
     place.daemon.send_signal(signal.SIGHUP)
     wait(lambda: "is not used, the old one goes on" in place.said())
     assert place.daemon.poll() is None
+    place.targets.write_text(f"heartbeat={sink.url('/alive')}\nname:other={sink.url('/other', 'json')}\n")
+    place.daemon.send_signal(signal.SIGHUP)
+    wait(lambda: [asked for asked in sink.requests if asked.path == "/alive"])
+    place.happens(until=6)
+    wait(lambda: [asked for asked in sink.requests if asked.path == "/other"])
+    assert not [asked for asked in sink.requests if asked.path == "/inbox"]
     place.end()
+    place.targets.write_text(f"loud=json://me:{SECRET}@127.0.0.1/x\n")
     refused = place.ask("run")
     assert refused.returncode == 2
     assert "no word that is known here" in refused.stderr
