@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 
@@ -38,6 +39,7 @@ class Days:
     told: list[tuple[float, str, str]] = field(default_factory=list)
     kept: dict[int, Alert] = field(default_factory=dict)
     notices: list[Notice] = field(default_factory=list)
+    troubled: list[tuple[str, str]] = field(default_factory=list)
 
     def __post_init__(self) -> None:
         self.desk = Desk(policy(), self.pace, began_at=START)
@@ -67,10 +69,15 @@ class Days:
         return self.ends("connected", **more)  # type: ignore[arg-type]
 
     def passes(self, seconds: float) -> None:
-        """Time goes on; the desk is asked exactly when it wants to be."""
+        """Time goes on; the desk is asked exactly when it wants to be, and hears every five seconds of sources that are in trouble."""
         end = self.now + seconds
-        while (due := self.desk.due() - START) <= end:
+        look = self.now
+        while (due := min(self.desk.due() - START, look if self.troubled else math.inf)) <= end:
             self.now = max(self.now, due)
+            if self.now >= look:
+                for source, code in self.troubled:
+                    self.desk.trouble(source, code, START + self.now)
+                look = self.now + 5.0
             self._ask()
         self.now = end
         self._ask()

@@ -26,6 +26,7 @@ __all__ = ["MOST", "Desk"]
 MOST: Final = 1000
 ANYBODY: Final = "other"
 ANYWHERE: Final = "several servers"
+_STILL: Final = 60.0  # seconds within which a source's trouble must have been said again to be going on
 _OF_SOURCES: Final = AlertRule("source", "high", "What cannot be read cannot be watched.", recovered_by=())
 
 
@@ -73,12 +74,13 @@ class Desk:
                     self._counted.pop(attempt.id, None)
 
     def trouble(self, source: str, code: str, now: float, detail: str = "") -> None:
-        """A source fell deaf or silent (`code`), and may stay so. `detail` is what it says itself."""
+        """A source is deaf or silent (`code`); to be said again and again while it is. `detail` is what it says itself."""
         key = Key("", source, SOURCE_STEP, code)
         alert = self._spells.get(key) or self._spells.begin(key, _OF_SOURCES, now)
         if alert.state in ("recovering", "over") or alert.count == 0:
             alert.detail = detail
             self._count(alert, _OF_SOURCES, now, now)
+        alert.last_at = now
 
     def relief(self, source: str, code: str, now: float) -> None:
         """The source is well again."""
@@ -246,7 +248,7 @@ class Desk:
                     self._spells.end(alert)
                 elif alert.state == "flapping":
                     self._spells.put(alert, "told", self._lapse(alert, now))
-                elif alert.state == "told" and alert.key.about_source:
+                elif alert.key.about_source and now - alert.last_at < _STILL:
                     self._spells.put(alert, "waiting", now)
                 else:
                     if alert.state not in ("noted", "held"):
@@ -263,7 +265,7 @@ class Desk:
                 against = "inhibited", worse.key.code
         if against is not None:
             self._spells.note(alert, against[0], now, against[1])
-            self._spells.put(alert, "muted", now + self._pace.forget)
+            self._spells.put(alert, "muted", now + (self._pace.wait if alert.key.about_source else self._pace.forget))
         return against is not None
 
     def _breaks_all(self, alert: Alert) -> bool:

@@ -256,25 +256,41 @@ def test_a_silence_mutes_what_it_names_for_its_time() -> None:
 
 
 def test_a_deaf_source_mutes_stalls_and_not_refusals_and_is_told_itself_once() -> None:
-    day = Days()
-    day.desk.trouble("nginx-proxy", "source-deaf", START)
+    day = Days(troubled=[("nginx-proxy", "source-deaf")])
     day.mutes.deaf = ["nginx-proxy"]
     day.stalls()
     day.ends("failed", "token-rejected")
     day.passes(600)
-    assert day.told == [(30.0, "stopped", "nginx-proxy source-deaf ×1"), (30.0, "stopped", "claude token-rejected ×1")]
+    assert day.told == [(30.0, "stopped", "claude token-rejected ×1"), (30.0, "stopped", "nginx-proxy source-deaf ×1")]
     assert day.reasons()["token-unused"] == ["source-deaf"]
-    day.desk.trouble("nginx-proxy", "source-deaf", START + day.now)
+    day.troubled.clear()
     day.desk.relief("nginx-proxy", "source-deaf", START + day.now)
     day.passes(60)
     assert day.told[2:] == [(630.0, "recovered", "nginx-proxy source-deaf ×1")]
 
 
 def test_a_source_that_stays_deaf_is_told_again_after_four_hours_though_nothing_new_happens() -> None:
-    day = Days()
-    day.desk.trouble("nginx-proxy", "source-deaf", START)
+    day = Days(troubled=[("nginx-proxy", "source-deaf")])
     day.passes(5 * 3600)
     assert [(at, kind) for at, kind, _ in day.told] == [(30.0, "stopped"), (30.0 + 14_400, "again")]
+
+
+def test_a_source_that_is_configured_no_more_is_not_told_again() -> None:
+    day = Days(troubled=[("nginx-proxy", "source-deaf")])
+    day.passes(600)
+    day.troubled.clear()
+    day.passes(5 * 3600)
+    assert kinds(day.told) == ["stopped"]
+    assert day.reasons() == {"source-deaf": ["quiet"]}
+
+
+def test_a_deaf_source_is_told_when_its_silence_is_over_and_it_still_is() -> None:
+    day = Days(troubled=[("nginx-proxy", "source-deaf")])
+    day.mutes.silences = [Silence(1, START, START + 3600, server="nginx-*")]
+    day.passes(3599)
+    assert day.told == []
+    day.passes(60)
+    assert kinds(day.told) == ["stopped"]
 
 
 def test_a_deploy_is_not_told_and_a_container_that_stays_down_is() -> None:
