@@ -22,6 +22,7 @@ _STATES: Mapping[str, tuple[str, Shade]] = {
     "flapping": ("comes and goes", "warn"),
     "over": ("over", "good"),
 }
+_WHEN, _COUNT = 25 + 2 + 2, 15  # columns of the time and of the count, with what is between
 _TONES: Mapping[Tone, Shade] = {"failure": "bad", "warning": "warn", "success": "good", "info": ""}
 
 
@@ -29,11 +30,14 @@ def alert_lines(alerts: Sequence[Alert], width: int | None) -> Iterator[Line]:
     """One alert in one line, and why it was not told in lines beneath."""
     names = [_about(alert.key) for alert in alerts]
     states = [_STATES[alert.state] for alert in alerts]
-    broadest, longest = max(map(cells, names), default=0), max((cells(word) for word, _ in states), default=0)
+    longest = max((cells(word) for word, _ in states), default=0)
+    broadest = max(map(cells, names), default=0)
+    if width is not None:
+        broadest = max(min(broadest, width - _WHEN - longest - _COUNT), 20)
     for alert, name, (word, shade) in zip(alerts, names, states, strict=True):
         count = f"{alert.count:>5} {'time' if alert.key.about_source else 'attempt'}{'' if alert.count == 1 else 's'}"
         when = f"{day(alert.first_at)} {clock(alert.first_at, parts=5)} to {clock(alert.last_at, parts=5)}"
-        yield [(when, "faint"), ("  ", ""), (padded(word, longest), shade), ("  ", ""), (padded(name, broadest), ""), (count, "faint")]
+        yield [(when, "faint"), ("  ", ""), (padded(word, longest), shade), ("  ", ""), (padded(cut(name, broadest), broadest), ""), (count, "faint")]
         for reason, tally in alert.reasons.items():
             detail = f" ({tally.detail})" if tally.detail else ""
             times = f", {tally.count} times" if tally.count > 1 else ""
