@@ -204,7 +204,7 @@ def _of_advice(name: str, advice: Advice | None, *, json: bool) -> Iterator[Rema
         return
     fields = ", ".join(" or ".join(f"${variable}" for variable in one.variables[:2]) for one in advice.missing)
     where = "Set LOG_FORMAT in its environment" + (", and take LOG_JSON away" if json else "")
-    do = f"{where} (docs/formats.md says what each field buys). Lines then hold session ids: keep the log private."
+    do = f"{where} (docs/log-formats.md says what each field buys). Lines then hold session ids: keep the log private."
     yield Remark(f"{name}: its log format leaves out {fields}.", do, advice.compose)
 
 
