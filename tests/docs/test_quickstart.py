@@ -57,7 +57,7 @@ def test_each_field_of_the_recommended_format_has_a_word():
 
 def test_what_check_promises_of_a_field_is_what_was_measured():
     text = (DOCS / "log-formats.md").read_text(encoding="utf-8")
-    scores = {title: f1 for title, f1 in re.findall(r"^\| (.*?) \| [\d.]+ \| [\d.]+ \| ([\d.]+) \|$", text, re.MULTILINE)}
+    scores = dict(re.findall(r"^\| (.*?) \| [\d.]+ \| [\d.]+ \| ([\d.]+) \|$", text, re.MULTILINE))
     plain, stamped = scores["the default line, stamped to the second"], scores["the default line and `$msec`"]
     promised = {field.variables[0]: field.buys for field in FIELDS}
     assert f"{plain} becomes {stamped}" in promised["msec"]

@@ -70,7 +70,7 @@ async def _containers(link: Link, listed: Sequence[Mapping[str, Any]], formats: 
     """All of them first, for they are asked for at once; the logs of those that matter after that, as far as the time goes."""
     terminals: dict[str, bool] = {}
     for one in listed:
-        inspected = await link.inspect(str(one["Id"]))
+        inspected = await link.inspect(str(one.get("Id")))
         if inspected is not None:
             found.append(container_of(inspected))
             terminals[found[-1].name] = bool((inspected.get("Config") or {}).get("Tty"))
@@ -93,8 +93,15 @@ def _public(address: str) -> str:
 
 
 def _files(places: Sequence[str], formats: Formats) -> list[LogFile]:
+    found = [LogFile(place, f"{folder}: may not be listed") for place in places if (folder := _closed(place)) is not None]
     paths = [path for place in places for path in sorted(Path("/").glob(place.lstrip("/"))) if path.is_file()]
-    return [LogFile(str(path), _look(path, formats)) for path in list(dict.fromkeys(paths))[:_MOST_FILES]]
+    return [*found, *(LogFile(str(path), _look(path, formats)) for path in list(dict.fromkeys(paths))[:_MOST_FILES])]
+
+
+def _closed(place: str) -> Path | None:
+    """The directory of a pattern, where it is there and this user may not look into it."""
+    folder = Path(place.partition("*")[0].rpartition("/")[0])
+    return folder if folder.is_dir() and not os.access(folder, os.R_OK | os.X_OK) else None
 
 
 def _look(path: Path, formats: Formats) -> Any:

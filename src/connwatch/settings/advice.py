@@ -1,7 +1,7 @@
 """What a proxy's log format hides, and the format to set instead. Must not read logs: it compares lists of nginx variables.
 
-The numbers are grouping scores (B-cubed F1) on recorded traffic with known truth, from nginx-proxy's default line upwards, as docs/log-formats.md has them;
-those of $connection come from a study of other recordings.
+The numbers are grouping scores (B-cubed F1) on recorded traffic with known truth, from nginx-proxy's default line upwards, as
+docs/log-formats.md has them; those of $connection come from a study of other recordings.
 """
 
 from __future__ import annotations
@@ -41,7 +41,11 @@ FIELDS: Final[tuple[Field, ...]] = (
         "which requests of a client came over one connection",
         "the client's own requests are tied exactly (precision 0.97); with the code challenge in the server's log 0.90 becomes 0.99",
     ),
-    Field(("request_time",), "when a request began: nginx writes when it ends", "starts and durations, slow calls, cut streams; with the session ids 0.89 becomes 0.90"),
+    Field(
+        ("request_time",),
+        "when a request began: nginx writes when it ends",
+        "starts and durations, slow calls, cut streams; with the session ids 0.89 becomes 0.90",
+    ),
     Field(
         ("http_mcp_session_id", "sent_http_mcp_session_id"),
         "which requests belong to one MCP session",

@@ -261,6 +261,14 @@ def test_print_writes_the_configuration_alone_to_standard_output(bare: Path, mon
     assert not (bare / "connwatch.toml").exists()
 
 
+def test_a_directory_that_may_not_be_listed_is_told(bare: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (bare / "log").mkdir()
+    monkeypatch.setattr(lookaround.os, "access", lambda path, _: Path(path) != bare / "log")
+    result = run("init", "--print")
+    assert f"{bare}/log: may not be listed" in result.stderr
+    assert f"# - {bare}/log: may not be listed" in result.stdout
+
+
 def test_json_says_what_was_found_and_writes_nothing(bare: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(bare)
     with fake_engine(bare / "engine.sock") as engine:
