@@ -49,7 +49,7 @@ def main() -> int:
     parser.add_argument("files", nargs="*", type=pathlib.Path)
     args = parser.parse_args()
     stale = 0
-    for path in args.files or [ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md"))]:
+    for path in args.files or [ROOT / "README.md", *sorted((ROOT / "docs").rglob("*.md"))]:
         old = path.read_text(encoding="utf-8")
         new = renewed(old)
         if new != old:

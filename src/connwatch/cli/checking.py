@@ -1,7 +1,8 @@
-"""Looks at the beginning of a log for `check`: its format, how many lines are understood, what the format leaves out. Must not show anything."""
+"""Looks at lines of a log for `check` and `init`: its format, how many lines are understood, what the format leaves out. Must not show anything."""
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -14,7 +15,7 @@ from connwatch.parse.registry import Formats, make_parser
 from connwatch.settings.advice import Advice, advise
 from connwatch.sources.finished import BLOCK, Finished
 
-__all__ = ["Look", "look_at"]
+__all__ = ["Look", "look_at", "look_through"]
 
 _LINES = 2000
 #: What a key or a field of a request says of the variable that it was read from.
@@ -34,22 +35,26 @@ class Look:
 
 def look_at(source: Finished, formats: Formats) -> Look:
     """Reads the first lines of an opened input and closes it. Raises SourceError."""
-    text = _beginning(source)
+    lines = _beginning(source).split("\n")[:_LINES]
+    return look_through(source.name, lines, source.format, formats)
+
+
+def look_through(name: str, lines: Sequence[str], format_: str, formats: Formats) -> Look:
+    """What these lines of the source `name` show."""
     redactor = Redactor(b"check")
-    parser: Any = AutoParser("auto", formats, redactor) if source.format == "auto" else make_parser(source.format, formats, redactor)
+    parser: Any = AutoParser("auto", formats, redactor) if format_ == "auto" else make_parser(format_, formats, redactor)
     records: list[Record] = []
-    lines = text.split("\n")[:_LINES]
     for number, line in enumerate(lines, 1):
-        records += parser.parse(Line(source.name, number, unwrapped(line.rstrip("\r"))))
+        records += parser.parse(Line(name, number, unwrapped(line.rstrip("\r"))))
     records += parser.flush()
     unknown = [record for record in records if isinstance(record, Unparsed)]
     requests = [record for record in records if isinstance(record, Request)]
     counts: dict[str, int] = {}
     for record in requests:
         counts[record.format] = counts.get(record.format, 0) + 1
-    name = max(counts, key=lambda one: counts[one], default="")
-    advice = advise(name, formats, _shown_by([record for record in requests if record.format == name])) if name else None
-    return Look(name, len(lines), len(unknown), unknown[0].text if unknown else "", advice)
+    best = max(counts, key=lambda one: counts[one], default="")
+    advice = advise(best, formats, _shown_by([record for record in requests if record.format == best])) if best else None
+    return Look(best, len(lines), len(unknown), unknown[0].text if unknown else "", advice)
 
 
 def _beginning(source: Finished) -> str:

@@ -9,6 +9,7 @@ from connwatch.cli.program import Program
 __all__ = ["cli", "main"]
 
 _COMMANDS: dict[str, tuple[str, str]] = {
+    "init": ("connwatch.cli.init:init", "Look around, and write a configuration that follows what is there."),
     "demo": ("connwatch.cli.demo:demo", "Play a recorded stream live, with no configuration."),
     "replay": ("connwatch.cli.replay:replay", "Put the attempts in finished logs together again."),
     "report": ("connwatch.cli.report:report", "Write the troubleshooting document of one attempt."),

@@ -92,7 +92,7 @@ def _followed(config: Path | None) -> tuple[Setup, Settings, list[Source]]:
     setup = prepare(config, {})
     if setup.settings is None or not setup.settings.sources:
         where = f"{config} names no source" if config is not None else "no configuration was given"
-        hint = "add a [[sources]] block and run `connwatch run --config FILE`, or see how it looks with `connwatch demo`"
+        hint = "`connwatch init` writes one from what it finds; or see how it looks with `connwatch demo`"
         raise ConfigError(where, hint=hint)
     for number, source in enumerate(setup.settings.sources):
         require_format(source.format, setup.catalogue, f"sources.{number}.format")

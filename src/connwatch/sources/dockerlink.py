@@ -19,7 +19,7 @@ from connwatch.model.errors import SourceError
 from connwatch.sources.containers import EVENTS
 from connwatch.sources.dialling import Dialler, Ssh, make_dialler, mistrust
 from connwatch.sources.flow import Call, Flow, broken, outcome
-from connwatch.sources.frames import GarbledError, Lines
+from connwatch.sources.frames import MAX_LINE, GarbledError, Lines
 
 __all__ = ["Link", "UnreadableError"]
 
@@ -84,6 +84,21 @@ class Link:
         finally:
             await flow.close()
         return None
+
+    async def last(self, container: str, count: int, *, terminal: bool) -> list[str]:
+        """The last `count` lines of a log at most, stamps included, and no more than a mebibyte of them. Raises UnreadableError."""
+        flow = await self._flow(f"/containers/{container}/logs", {**PARTS, "tail": count}, readable=True)
+        lines, found, taken = Lines(raw=terminal), [], 0
+        try:
+            while taken < MAX_LINE and (block := await flow.read()):
+                taken += len(block)
+                found += lines.feed(block)
+            found += lines.finish()
+        except GarbledError as error:
+            raise UnreadableError(str(error)) from error
+        finally:
+            await flow.close()
+        return [line.raw.decode(errors="replace").rstrip("\r\n") for line in found[-count:]]
 
     async def follow(self, container: str, since: str) -> Flow:
         """The log from `since` (seconds.nanoseconds, inclusive) on, and what is written from now. Raises UnreadableError."""
