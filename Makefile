@@ -13,7 +13,7 @@ ARGS   ?=
 # Without stored bytecode every start would compile the program anew, and hundreds of starts are measured here.
 unexport PYTHONDONTWRITEBYTECODE
 
-.PHONY: help venv lock run test lint types imports coverage metrics accuracy docs dist bench follow soak check clean
+.PHONY: help venv lock run test lint types imports coverage metrics rules accuracy docs dist bench follow soak check clean
 
 help: ## this list
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-10s %s\n", $$1, $$2 }' Makefile
@@ -52,12 +52,18 @@ metrics: $(STAMP) ## what the daemon exports, read by promtool
 	@tools/real.sh
 	@PATH="$$PWD/.cache/real/usr/bin:$$PATH" $(BIN)/python tools/check_metrics.py
 
+rules: $(STAMP) ## rules and configurations of deploy/prometheus, checked and tried by promtool and amtool; the dashboards are those of their script
+	@tools/real.sh
+	@PATH="$$PWD/.cache/real/usr/bin:$$PATH" tools/check_rules.sh
+	$(BIN)/python tools/dashboards.py --check
+
 accuracy: $(STAMP) ## score against recorded truth in CASES and hold the floors (ARGS=--write renews the tables)
 	$(BIN)/python tools/accuracy.py --cases "$(CASES)" $(ARGS)
 
-docs: $(STAMP) ## renew what README.md and docs/ show of output and catalogue
+docs: $(STAMP) ## renew what README.md and docs/ show of output and catalogue, and the dashboards
 	$(BIN)/python tools/reference.py --write
 	$(BIN)/python tools/outputs.py --write
+	$(BIN)/python tools/dashboards.py
 
 dist: $(STAMP) ## the wheel, and the source archive with deploy/ and the lock files, in dist/
 	rm -rf dist

@@ -1,15 +1,17 @@
 #!/usr/bin/env bash
-# Gets the real components that some tests need: nginx, promtool, dockerd (this system's and a newer one), haproxy, sshd, a journal, a browser, the MCP SDK. With root and apt
+# Gets the real components that some tests need: nginx, promtool and prometheus, alertmanager, dockerd (this system's and a newer one), haproxy, sshd,
+# a journal, a browser, the MCP SDK. With root and apt
 # it installs what is missing; without, it says which tests will be skipped, and what to install. Never fails: a missing component is a skip with a reason.
 set -uo pipefail
 cd "$(dirname "$0")/.."
-cache=.cache/real # promtool is taken out of its package: installing that would start a Prometheus server
+cache=.cache/real # promtool and prometheus are taken out of their package: installing that would start a server
 
 say() { printf 'real components: %s\n' "$*"; }
 
 have() {
     case $1 in
-        promtool) command -v promtool > /dev/null || [ -x "$cache/usr/bin/promtool" ] ;;
+        promtool) command -v promtool prometheus > /dev/null || [ -x "$cache/usr/bin/promtool" ] ;;
+        alertmanager) command -v prometheus-alertmanager > /dev/null && command -v amtool > /dev/null ;;
         mcp) [ -x .cache/mcp/bin/python ] && .cache/mcp/bin/python -c 'import mcp' 2> /dev/null ;;
         nginx | haproxy) command -v "$1" > /dev/null || [ -x "/usr/sbin/$1" ] ;;
         dockerd) { command -v dockerd > /dev/null || [ -x /usr/sbin/dockerd ]; } && command -v docker > /dev/null && command -v busybox > /dev/null ;;
@@ -57,7 +59,10 @@ get_promtool() {
     (cd "$cache" && apt-get download -qq prometheus > /dev/null 2>&1 && dpkg -x prometheus_*.deb . && rm -f prometheus_*.deb)
 }
 
-for component in nginx promtool dockerd docker26 haproxy sshd journal chromium mcp; do
+# Alertmanager reads templates at a fixed path of the system, so this one is installed; install() keeps it from being started.
+get_alertmanager() { install prometheus-alertmanager; }
+
+for component in nginx promtool alertmanager dockerd docker26 haproxy sshd journal chromium mcp; do
     have "$component" && continue
     if [ "$component" = mcp ]; then
         may_fetch && say "installing $component" && get_mcp
@@ -75,7 +80,8 @@ for component in nginx promtool dockerd docker26 haproxy sshd journal chromium m
         mcp) say "no MCP SDK: the whole path is not tried with real clients (pip install mcp, into .cache/mcp)" ;;
         sshd) say "no sshd, or not all that its tests need: some are skipped (apt-get install openssh-server iptables iproute2 busybox-static)" ;;
         journal) say "no journal: tests of the journald source are skipped (apt-get install systemd-journal-remote)" ;;
-        promtool) say "no promtool: /metrics is checked by the Python parser alone (apt-get install prometheus)" ;;
+        promtool) say "no promtool: /metrics is checked by the Python parser alone, rules and dashboards are not tried (apt-get install prometheus)" ;;
+        alertmanager) say "no alertmanager: no alert is sent for trial (apt-get install prometheus-alertmanager)" ;;
     esac
 done
 exit 0

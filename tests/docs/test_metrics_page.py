@@ -7,6 +7,7 @@ from connwatch.sinks.figures import Figures, Keeping, Reload, SourceFigures
 from connwatch.sinks.labels import BUDGET, Labels
 from connwatch.sinks.metrics import Metrics
 from connwatch.sinks.requests import Requests
+from connwatch.sinks.telling import ChannelFigures, TellingFigures, Tellings
 
 TEXT = (Path(__file__).resolve().parents[2] / "docs" / "metrics.md").read_text(encoding="utf-8")
 ENDING = {"counter": "_total", "info": "_info"}
@@ -24,6 +25,8 @@ def exported() -> set[tuple[str, str, tuple[str, ...], str]]:
         keeping=lambda: Keeping(True, 0),
         requests=Requests(metrics.labels).counts,
     )
+    channels = [ChannelFigures("phone", 1, 1, 1, 1, 1.0)]
+    metrics.add(Tellings(lambda: TellingFigures(channels, {"high": 1}, {"never": 1}, (1, 1))))
     found = set()
     for family in metrics.registry.collect():
         labels = {label for sample in family.samples for label in sample.labels} - {"le"}
@@ -32,7 +35,7 @@ def exported() -> set[tuple[str, str, tuple[str, ...], str]]:
 
 
 def shown() -> set[tuple[str, str, tuple[str, ...], str]]:
-    rows = re.findall(r"^\| `(connwatch_\w+)` \| (\w+) \| (.*?)\| (.*?) \|.*\|$", TEXT, re.MULTILINE)
+    rows = re.findall(r"^\| `((?:connwatch|process)_\w+)` \| (\w+) \| (.*?)\| (.*?) \|.*\|$", TEXT, re.MULTILINE)
     return {(name, kind, tuple(sorted(re.findall(r"`(\w+)`", labels))), meaning) for name, kind, labels, meaning in rows}
 
 
@@ -42,7 +45,7 @@ def test_the_page_shows_what_is_exported():
 
 
 def test_metrics_that_are_named_elsewhere_exist():
-    named = set(re.findall(r"connwatch_\w+", TEXT))
+    named = set(re.findall(r"\b(?:connwatch|process)_\w+", TEXT))
     assert named - {name for name, _, _, _ in exported()} == set()
 
 

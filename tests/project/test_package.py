@@ -78,9 +78,10 @@ def test_the_archive_holds_what_an_installation_needs(archive):
     assert not [name for name in archive if name.endswith((".pyc", ".db")) or name.startswith((".venv", ".cache"))]
 
 
-def test_what_the_program_needs_is_locked_as_in_the_whole_lock():
+@pytest.mark.parametrize("part", ["runtime", "build"])
+def test_what_is_installed_is_locked_as_in_the_whole_lock(part):
     entry = re.compile(r"^([a-z0-9.-]+==\S+) \\\n((?:    --hash=sha256:[0-9a-f]{64}(?: \\)?\n?)+)", re.MULTILINE)
-    whole, part = (entry.findall((ROOT / "requirements" / name).read_text(encoding="utf-8")) for name in ("lock.txt", "runtime.txt"))
-    assert part
-    assert set(part) <= set(whole), "renew both with `make lock`"
-    assert len(part) < len(whole)
+    whole, some = (entry.findall((ROOT / "requirements" / f"{name}.txt").read_text(encoding="utf-8")) for name in ("lock", part))
+    assert some
+    assert {name: hashes.split() for name, hashes in some} == {name: hashes.split() for name, hashes in whole if name in dict(some)}, "renew it: `make lock`"
+    assert len(some) < len(whole)

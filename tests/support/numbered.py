@@ -17,22 +17,23 @@ _SECRET = re.compile(rb"(?<![\w-])(?=[\w-]*\d)(?=[\w-]*[A-Za-z])(?!\d{4}-)[\w-]{
 _STAMP = 31  # characters of the stamp in front, which is no secret
 
 
-def write_logs(folder: Path, lines: int, rounds: int) -> float:
-    """Write so many lines over the three logs, `rounds` times the demonstration among them. Gives the time of the last one, in seconds."""
+def write_logs(folder: Path, lines: int, rounds: int, end: float | None = None) -> float:
+    """Write so many lines over the three logs, `rounds` times the demonstration among them, the last before `end`. Gives that time, in seconds."""
     entries = recorded()
     span = entries[-1].after + 120
-    end = START + rounds * span
+    start = START if end is None else end - rounds * span
+    end = start + rounds * span
     for log in LOGS:
         rows: list[tuple[float, bytes]] = []
         for number in range(rounds):
             for entry in entries:
-                at = START + number * span + entry.after
+                at = start + number * span + entry.after
                 if entry.log == log:
                     rows.append((at, _changed(entry.line(at), number)))
                 elif log == "other-proxy" and entry.log == "nginx-proxy":
                     rows.append((at, _changed(entry.line(at), number + rounds).replace(b".example.com", b".example.net")))
         filler = lines // len(LOGS) - len(rows)
-        rows += [_filler(log, number, START + (end - START) * number / filler) for number in range(filler)]
+        rows += [_filler(log, number, start + (end - start) * number / filler) for number in range(filler)]
         rows.sort(key=lambda row: row[0])
         (folder / f"{log}.log").write_bytes(b"".join(line for _, line in rows))
     return end

@@ -70,6 +70,7 @@ def check(
     from connwatch.cli.inputs import parse_log_formats
     from connwatch.cli.setup import prepare
     from connwatch.cli.targets import checked_targets
+    from connwatch.settings.messages import load_templates
     from connwatch.settings.selfcheck import check_catalogue
 
     setup = prepare(config, parse_log_formats(log_formats), examples=True)
@@ -79,6 +80,7 @@ def check(
 
         show_entry(setup.catalogue, checked, *show)
         return
+    load_templates(setup.settings.catalogue.dir if setup.settings is not None else None)  # one that is wrong is refused
     told = checked_targets(setup)
     looks = list(_looks(setup, files))
     bad = any(entry.problems for entry in checked) or any(isinstance(look, str) for _, look in looks)

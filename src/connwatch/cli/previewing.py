@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING, Final
 
@@ -23,6 +24,8 @@ Turns = Iterator[tuple[float, Sequence[Change]]]
 _KNOWN_AFTER: Final = {Outcome.STALLED: 60.0, Outcome.ABANDONED: 900.0}
 _SOON: Final = 5.0
 """Seconds after its last request at which the daemon knows an outcome: the state keeps the request's time, not the decision's."""
+_STEP: Final = 5.0  # seconds of the record between two looks, where nothing is due in between
+_MOST_STEPS: Final = 100_000
 
 
 class _Clocked:
@@ -31,13 +34,24 @@ class _Clocked:
     def __init__(self, engine: Engine, lateness: float) -> None:
         self._engine, self._lateness = engine, lateness
         self.known: list[tuple[float, Sequence[Change]]] = []
-        self._now = 0.0
+        self._reached = -math.inf  # the watermark so far
+        self._began, self._newest = math.inf, -math.inf
 
     def open_source(self, name: str, format: str = "auto") -> None:  # noqa: A002 - as Player has it
         self._engine.open_source(name, format)
 
     def feed(self, source: str, block: bytes, seen_at: float | None = None) -> list[Change]:
-        return self._keep(self._engine.feed(source, block, seen_at))
+        if self._engine.frontier(source) is None:  # the first line says when it all began
+            line, end, block = block.partition(b"\n")
+            self._take(source, line + end, seen_at)
+        self._take(source, block, seen_at)
+        return []
+
+    def _take(self, source: str, block: bytes, seen_at: float | None) -> None:
+        self._keep(self._engine.feed(source, block, seen_at))
+        at = self._engine.frontier(source)
+        if at is not None:
+            self._began, self._newest = min(self._began, at), max(self._newest, at)
 
     def frontier(self, source: str) -> float | None:
         return self._engine.frontier(source)
@@ -46,21 +60,27 @@ class _Clocked:
         return self._keep(self._engine.end_source(source))
 
     def advance(self, watermark: float) -> list[Change]:
-        while (due := self._engine.next_deadline()) is not None and self._now - self._lateness < due < watermark:
-            self._now = due + self._lateness
-            if not self._keep(self._engine.advance(due)):
-                break  # a deadline that changed nothing may stand where it stood
-        self._now = max(self._now, watermark + self._lateness)
-        return self._keep(self._engine.advance(watermark))
+        if self._reached == -math.inf:
+            self._reached = min(self._began, watermark)
+        step = max(_STEP, (watermark - self._reached) / _MOST_STEPS)
+        while self._reached < watermark:
+            due = self._engine.next_deadline()
+            due = math.inf if due is None or due <= self._reached else due
+            self._reached = min(watermark, due, self._reached + step)
+            self._keep(self._engine.advance(self._reached))
+        return []
 
     def finish(self) -> list[Change]:
-        while (due := self._engine.next_deadline()) is not None and due > self._now - self._lateness:
-            self.advance(due)
+        if self._newest > self._reached:
+            self.advance(self._newest)
+        while (due := self._engine.next_deadline()) is not None and due > self._reached:
+            self._reached = due
+            self._keep(self._engine.advance(due))
         return self._keep(self._engine.finish())
 
     def _keep(self, changes: list[Change]) -> list[Change]:
         if changes:
-            self.known.append((self._now, changes))
+            self.known.append((self._reached + self._lateness, changes))
         return changes
 
     def take(self) -> list[tuple[float, Sequence[Change]]]:

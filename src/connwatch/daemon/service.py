@@ -92,7 +92,8 @@ class Service:
     def __post_init__(self) -> None:
         self.board, self.bus = Board(), Bus(life=self.journal.life, end=self.journal.first)
         self.bus.remember(Library(self.journal.address).past(REMEMBERED))  # before any reader comes
-        self.metrics = Metrics(Labels(self.hosts, self.causes, sources=len(self.sources)))
+        channels = 0 if self.orders is None else len(self.orders.targets.targets)
+        self.metrics = Metrics(Labels(self.hosts, self.causes, sources=len(self.sources), channels=channels))
         requests = Requests(self.metrics.labels)
         watchdog = self.manager.watchdog_seconds
         self.newsroom = None if self.orders is None else Newsroom(self.journal, self.orders, self.now, self.alive)

@@ -51,7 +51,7 @@ def zone_exists(name: str) -> bool:
     """Whether this machine knows the time zone."""
     try:
         _zone(name)
-    except (OSError, ValueError):
+    except (OSError, KeyError, ValueError):
         return False
     return True
 
@@ -61,7 +61,7 @@ def _fits(pattern: str, value: str) -> bool:
 
 
 def _zone(name: str) -> tzinfo:
-    """Raises OSError or ValueError where there is none. UTC is there even without a database of zones, and nothing is loaded for it."""
+    """Raises OSError, KeyError or ValueError where there is none. UTC is there even without a database of zones, and nothing is loaded for it."""
     if name == "UTC":
         return UTC
     from zoneinfo import ZoneInfo

@@ -1,4 +1,4 @@
-"""What is true at the moment of a scrape: open attempts, sources, last successes, overflows. Looked up, never counted twice.
+"""What is true at the moment of a scrape: open attempts, sources, last successes, overflows, the process. Looked up, never counted twice.
 
 Time stamps are exported, not ages: an age is stale as soon as it is written.
 """
@@ -9,6 +9,7 @@ from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 
+from prometheus_client import ProcessCollector
 from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, InfoMetricFamily
 from prometheus_client.metrics_core import Metric
 from prometheus_client.registry import Collector
@@ -70,6 +71,7 @@ class Figures(Collector):
         self._metrics, self._open, self._sources, self._lost = metrics, open_attempts, sources, changes_lost
         self._reload, self._keeping, self._requests = reload, keeping, requests
         metrics.add(self)
+        metrics.add(ProcessCollector(registry=None))
 
     def collect(self) -> Iterator[Metric]:
         """See prometheus_client's Collector."""

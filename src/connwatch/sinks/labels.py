@@ -42,14 +42,18 @@ def step_of(stage: Stage) -> str | None:
 
 
 class Labels:
-    """`hosts` is the allow-list of the configuration; `causes` are the diagnosis codes with the steps they speak of; `sources` how many there are."""
+    """`hosts` is the allow-list of the configuration; `causes` are the diagnosis codes with the steps they speak of. `sources`
+    and `channels` (targets of messages) say how many there are.
+    """
 
-    def __init__(self, hosts: Iterable[str] = (), causes: Iterable[tuple[str, str]] = (), *, sources: int = 0, budget: int = BUDGET) -> None:
+    def __init__(
+        self, hosts: Iterable[str] = (), causes: Iterable[tuple[str, str]] = (), *, sources: int = 0, channels: int = 0, budget: int = BUDGET
+    ) -> None:
         self.clients: tuple[str, ...] = FAMILIES
         known = frozenset((*STEPS, REACH))
         self.causes: tuple[tuple[str, str], ...] = tuple(dict.fromkeys(pair for pair in causes if pair[0] in known))
         asked = list(dict.fromkeys(hosts))
-        left = (budget - self._without_hosts(sources)) // self._of_a_host() - 1  # one for "other"
+        left = (budget - self._without_hosts(sources, channels)) // self._of_a_host() - 1  # one for "other"
         paid = asked[: max(0, min(left, MOST_HOSTS))]
         self.hosts: tuple[str, ...] = (*paid, OTHER)
         self.left_out = frozenset(asked[len(paid) :])
@@ -60,10 +64,11 @@ class Labels:
         """A client family."""
         return self._word(metric, "client", name, self.clients)
 
-    def _without_hosts(self, sources: int) -> int:
+    def _without_hosts(self, sources: int, channels: int) -> int:
         """Series that are there whatever hosts are named."""
         of_a_client = _BUCKETS + len(STEPS) * (_BUCKETS + 2) + len(self.causes) + 1
-        return len(self.clients) * of_a_client + sources * (6 + len(REOPENED) + len(GAPS)) + 20  # and a few single ones
+        of_sources, of_channels = sources * (6 + len(REOPENED) + len(GAPS)), channels * 5
+        return len(self.clients) * of_a_client + of_sources + of_channels + 46  # single ones: of the program, the process, reasons for not telling
 
     def _of_a_host(self) -> int:
         """Series of each host: attempts begun, taken back, ended so and so, last good, for each client; requests by five classes."""

@@ -191,8 +191,8 @@ def test_the_budget_counts_what_is_really_exported() -> None:
     labels = metrics.labels
     for client in labels.clients:
         metrics.remember({(client, host): T for host in labels.hosts})
-    reckoned = labels._without_hosts(1) + labels._of_a_host() * len(labels.hosts)
-    assert len(samples(metrics)) <= reckoned <= len(samples(metrics)) + 30
+    reckoned = labels._without_hosts(1, 0) + labels._of_a_host() * len(labels.hosts)
+    assert len(samples(metrics)) <= reckoned <= len(samples(metrics)) + 50
     assert reckoned < BUDGET
 
 
@@ -235,6 +235,11 @@ def test_promtool_finds_nothing() -> None:
     assert (done.returncode, done.stderr.decode()) == (0, "")
 
 
+def lasting(text: bytes) -> list[bytes]:
+    """Without what the process uses: that is another figure at each look."""
+    return [line for line in text.splitlines() if not line.startswith(b"process_")]
+
+
 @pytest.mark.parametrize("accept", ["", OPENMETRICS])
 def test_what_is_written_once_and_kept_is_all_there_and_written_anew_after_a_change(accept: str) -> None:
     under_way: list[Attempt] = []
@@ -243,7 +248,7 @@ def test_what_is_written_once_and_kept_is_all_there_and_written_anew_after_a_cha
 
     def shown() -> None:
         for _ in range(2):
-            assert metrics.text(accept)[0] == encode(metrics.registry)
+            assert lasting(metrics.text(accept)[0]) == lasting(encode(metrics.registry))
 
     shown()
     under_way.append(stuck)
@@ -262,4 +267,4 @@ def test_a_scraper_that_asks_for_ever_new_formats_fills_no_memory() -> None:
     for version in range(40):
         metrics.text(f"application/openmetrics-text; version=1.{version}.0")
     assert len(metrics._exposition._kept) <= MOST_FORMATS
-    assert metrics.text()[0] == choose_encoder("")[0](metrics.registry)
+    assert lasting(metrics.text()[0]) == lasting(choose_encoder("")[0](metrics.registry))

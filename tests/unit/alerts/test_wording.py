@@ -1,0 +1,90 @@
+"""Messages in words: who, where, why, what to do; several clients; sources; an attempt that is forgotten; hostile names."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import pytest
+
+from connwatch.alerts.alert import SOURCE_STEP, Entry, Key, Kind, Notice
+from connwatch.alerts.text import Text
+from connwatch.alerts.wording import Writer
+from connwatch.model.attempt import Attempt
+from connwatch.settings.messages import load_templates
+from support.attempts import HOST, T, the_silence
+from support.desk import policy
+
+
+def written(kind: Kind, *entries: Entry, attempt: Attempt | None = None, link: str = "") -> Text:
+    writer = Writer(load_templates(), policy().titles, link=link)
+    return writer.write(Notice(1, T, kind, "high", list(entries)), lambda name: attempt if attempt is not None and name == attempt.id else None)
+
+
+def about(client: str = "claude", server: str = HOST, code: str = "token-unused", count: int = 1, attempts: tuple[str, ...] = ("7f3c21a9",)) -> Entry:
+    return Entry(1, Key(client, server, "session", code), count, T, T + 60, list(attempts))
+
+
+def test_a_stall_says_who_where_why_and_what_to_do() -> None:
+    text = written("stopped", about(count=3), attempt=the_silence())
+    assert text.title == f"Claude (hosted) → {HOST}: A token was issued, and no MCP request came (3 attempts)"
+    assert "     14.2 s  token                         200" in text.plain
+    assert "MCP session                   never came" in text.plain
+    assert "nginx.log:18  07:51:20  POST /oauth/token → 200" in text.plain
+    assert "Next: Look into the security log" in text.plain
+    assert f"connwatch silence --client claude --server {HOST} --code token-unused --for 2h" in text.plain
+    assert "More: connwatch show 7f3c21a9" in text.plain
+    assert (text.tone, text.severity, text.clients, text.servers) == ("failure", "high", ("claude",), (HOST,))
+
+
+def test_the_page_is_named_where_there_is_one() -> None:
+    assert "More: https://watch.example.org/#7f3c21a9" in written("stopped", about(), attempt=the_silence(), link="https://watch.example.org/").plain
+
+
+def test_several_clients_have_a_line_each() -> None:
+    text = written("stopped", about(count=2), about("chatgpt", attempts=("x",)), about("other", attempts=("y",)), attempt=the_silence())
+    assert text.title.startswith(f"Claude (hosted), ChatGPT and An unknown client → {HOST}")
+    assert "  ChatGPT: 1 attempt, the last 2026-11-23 07:52 UTC" in text.plain
+    assert f"connwatch silence --server {HOST} --code token-unused --for 2h" in text.plain
+    assert text.clients == ("claude", "chatgpt", "other")
+
+
+def test_an_attempt_that_the_state_has_forgotten_leaves_out_only_what_it_knew() -> None:
+    text = written("stopped", about())
+    assert text.title == f"Claude (hosted) → {HOST}: A token was issued, and no MCP request came (1 attempt)"
+    assert text.plain.startswith("More: connwatch show 7f3c21a9")
+
+
+@pytest.mark.parametrize(
+    ("kind", "title", "tone"),
+    [
+        ("again", f"Still: Claude (hosted) → {HOST}: A token was issued, and no MCP request came (1 attempt since 2026-11-23 07:51)", "failure"),
+        ("recovered", "Works again: Claude (hosted) → mcp.example.org (token-unused, 1 attempt)", "success"),
+        ("flapping", "Comes and goes: Claude (hosted) → mcp.example.org: A token was issued, and no MCP request came", "warning"),
+    ],
+)
+def test_what_goes_on_recovers_or_flaps_says_so(kind: Kind, title: str, tone: str) -> None:
+    text = written(kind, about(), attempt=the_silence())
+    assert (text.title, text.tone) == (title, tone)
+
+
+def test_a_source_in_trouble_says_what_it_says_itself() -> None:
+    entry = Entry(1, Key("", "nginx-proxy", SOURCE_STEP, "source-deaf"), 1, T, T + 60, detail="permission denied")
+    text = written("stopped", entry)
+    assert text.title == "Source nginx-proxy cannot be read"
+    assert "It says: permission denied" in text.plain
+    assert (text.clients, text.servers) == ((), ())
+    assert written("recovered", entry).title == "Source nginx-proxy is back"
+
+
+def test_a_hostile_host_is_no_markup_in_a_title_and_no_shell_in_a_command() -> None:
+    host = "@everyone *x* [a](http://e) $(reboot)"
+    text = written("stopped", about(server=host))
+    assert not set("@*()$/") & set(text.title.partition("→")[2].partition(": ")[0])
+    assert f"--server '{host}'" in text.plain
+
+
+def test_a_long_attempt_is_shown_by_its_ends() -> None:
+    attempt = the_silence()
+    attempt.steps = [replace(step, event=replace(step.event, status=200 + number)) for number, step in enumerate(attempt.steps * 10)]
+    lines = written("stopped", about(), attempt=attempt).plain
+    assert "… 56 more" in lines
