@@ -60,10 +60,11 @@ rules: $(STAMP) ## rules and configurations of deploy/prometheus, checked and tr
 accuracy: $(STAMP) ## score against recorded truth in CASES and hold the floors (ARGS=--write renews the tables)
 	$(BIN)/python tools/accuracy.py --cases "$(CASES)" $(ARGS)
 
-docs: $(STAMP) ## renew what README.md and docs/ show of output and catalogue, and the dashboards
+docs: $(STAMP) ## renew what README.md and docs/ show of output and catalogue, the dashboards, and completion
 	$(BIN)/python tools/reference.py --write
 	$(BIN)/python tools/outputs.py --write
 	$(BIN)/python tools/dashboards.py
+	$(BIN)/python tools/completions.py
 
 dist: $(STAMP) ## the wheel, and the source archive with deploy/ and the lock files, in dist/
 	rm -rf dist

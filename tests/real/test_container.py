@@ -22,13 +22,13 @@ import tomllib
 
 from connwatch.settings.advice import RECOMMENDED
 from connwatch.settings.loader import load_catalogue
-from support.debian import COMPOSE, TREE, WHEELS, debian_missing
+from support.debian import COMPOSE, TREE, WHEELS, debian_missing, ten_minutes_ago
 from support.dockerd import HAPROXY, PROXY, Dockerd, dockerd, missing, pause
+from support.page import blocks
 
 ROOT = Path(__file__).resolve().parents[2]
 DOCKERFILE = ROOT / "deploy" / "docker" / "Dockerfile"
 BASE = "local/debian:bookworm"
-TOKEN = "0123456789abcdef0123456789abcdef"
 WHY_NOT = missing() or debian_missing() or (None if COMPOSE.exists() else "no docker compose here (tools/real.sh puts it into .cache/real/compose)")
 WHY_NOT = WHY_NOT or (None if HAPROXY and shutil.which("nsenter") and shutil.which("ip") else "no haproxy, nsenter or ip here")
 
@@ -140,16 +140,14 @@ def calls(word: str) -> set[str]:
 
 @pytest.fixture
 def folder(tmp_path: Path) -> Path:
-    """deploy/ with secrets, as docs/install.md makes them."""
+    """deploy/ with secrets, made by following docs/install.md."""
     shutil.copytree(ROOT / "deploy", tmp_path / "deploy", ignore=shutil.ignore_patterns("secrets"))
-    secrets = tmp_path / "deploy" / "docker" / "secrets"
-    secrets.mkdir(mode=0o711)
-    for name, text in (("token", TOKEN), ("targets", "")):
-        (secrets / name).write_text(text)
-        (secrets / name).chmod(0o400)
-        os.chown(secrets / name, 10001, 10001)
+    (block,) = blocks("install.md", "compose")
+    subprocess.run(["bash", "-euc", f'sudo() {{ "$@"; }}\n{block}'], cwd=tmp_path, check=True, capture_output=True)
     for above in (tmp_path, *tmp_path.parents[:2]):
         above.chmod(0o711)
+    # Asked more often, for the test's sake: what is asked is the image's own affair.
+    (tmp_path / "deploy" / "docker" / "compose.override.yml").write_text("services: {connwatch: {healthcheck: {interval: 2s}}}\n")
     return tmp_path / "deploy" / "docker"
 
 
@@ -158,8 +156,9 @@ def compose(folder: Path, engine: Dockerd | None, *words: str) -> str:
     if engine is not None:
         environment |= {"DOCKER_HOST": engine.host, "DOCKER_SOCKET": str(engine.socket)}
     done = subprocess.run(
-        [str(COMPOSE), "-f", str(folder / "compose.yml"), *words], capture_output=True, text=True, timeout=120, check=False, env=environment
-    )
+        [str(COMPOSE), *(word for name in ("compose", "compose.override") for word in ("-f", str(folder / f"{name}.yml"))), *words],
+        capture_output=True, text=True, timeout=120, check=False, env=environment,
+    )  # fmt: skip
     assert done.returncode == 0, done.stderr
     return done.stdout
 
@@ -193,7 +192,7 @@ def test_prometheus_is_scraped_as_everywhere_but_with_the_token(folder: Path) ->
 
 
 def test_it_comes_up_follows_two_containers_and_says_where_an_attempt_stopped(engine: Dockerd, image: str, folder: Path, tmp_path: Path) -> None:
-    began = time.monotonic()
+    began, token = time.monotonic(), folder / "secrets" / "token"
     stand_ins(engine, tmp_path)
     try:
         engine.docker("run", "-d", "--name", "coda-mcp", "--network", "none", "connwatch/busybox:1", "sleep", "600")
@@ -206,14 +205,14 @@ def test_it_comes_up_follows_two_containers_and_says_where_an_attempt_stopped(en
             return subprocess.run(["docker", "-H", engine.host, "logs", name], capture_output=True, text=True, check=False, timeout=30).stderr
 
         eventually(lambda: json.loads(ask(engine, "/readyz") or "{}").get("ready") is True, 40, "every source is attached", said)
-        write(engine, "nginx-proxy", shifted())
+        write(engine, "nginx-proxy", "".join(f"nginx.1     | {line}\n" for line in ten_minutes_ago()))
         write(engine, "coda-mcp", "[HTTP] GET /health auth=no\n")
-        eventually(lambda: bool(stalled(engine)), 40, "the stall is told", said)
-        (attempt,) = stalled(engine)
+        eventually(lambda: bool(stalled(engine, token)), 40, "the stall is told", said)
+        (attempt,) = stalled(engine, token)
         assert (attempt["server"], attempt["stuck_at"], attempt["diagnoses"][0]["code"]) == ("mcp.example.org", "session", "token-unused")
-        eventually(lambda: lines_of(engine, "coda-mcp") == 1, 20, "the other container's line", said)
-        assert ask(engine, "/healthz", token="") == "alive\n"
-        assert ask(engine, "/api/attempts", token="") == "A token is needed.\n"
+        eventually(lambda: lines_of(engine, "coda-mcp", token) == 1, 20, "the other container's line", said)
+        assert ask(engine, "/healthz") == "alive\n"
+        assert ask(engine, "/api/attempts") == "A token is needed.\n"
         eventually(lambda: engine.docker("inspect", "-f", "{{.State.Health.Status}}", name) == "healthy", 60, "the engine finds it healthy", said)
         assert stalled_after_restart(engine, folder, name), "what was recorded is in the volume"
         print(f"compose: up, a stall told, healthy, restarted: {time.monotonic() - began:.1f} s")
@@ -222,8 +221,8 @@ def test_it_comes_up_follows_two_containers_and_says_where_an_attempt_stopped(en
         engine.docker("rm", "-f", "coda-mcp")
 
 
-def lines_of(engine: Dockerd, source: str) -> int:
-    return next(row["lines"] for row in json.loads(ask(engine, "/api/sources"))["sources"] if row["name"] == source)
+def lines_of(engine: Dockerd, source: str, token: Path) -> int:
+    return next(row["lines"] for row in json.loads(ask(engine, "/api/sources", token))["sources"] if row["name"] == source)
 
 
 def stalled_after_restart(engine: Dockerd, folder: Path, name: str) -> bool:
@@ -247,13 +246,6 @@ def recommended() -> str:
     return f"{entry['log_format']}{entry.get('optional_tail', '')}"
 
 
-def shifted() -> str:
-    """The recorded stall of docs/examples, as if it had happened ten minutes ago, in nginx-proxy's clothes."""
-    lines = [line for line in (ROOT / "docs" / "examples" / "access.log").read_text().splitlines() if "openai-mcp" in line or ":11:31:" in line]
-    now = time.strftime("%d/%b/%Y:%H:%M", time.gmtime(time.time() - 600))
-    return "".join(f"nginx.1     | {line}\n" for line in (re.sub(r"\[[^\]]*(:\d\d) \+0000\]", rf"[{now}\1 +0000]", line) for line in lines))
-
-
 def write(engine: Dockerd, container: str, text: str) -> None:
     """To the output of the container's first process, as if that had written it."""
     subprocess.run(
@@ -261,14 +253,14 @@ def write(engine: Dockerd, container: str, text: str) -> None:
     )
 
 
-def ask(engine: Dockerd, path: str, token: str = TOKEN) -> str:
-    words = ["-H", f"Authorization: Bearer {token}"] if token else []
+def ask(engine: Dockerd, path: str, token: Path | None = None) -> str:
+    words = ["-H", f"Authorization: Bearer {token.read_text().strip()}"] if token is not None else []
     command = [*engine.in_its_network, "curl", "-s", "--max-time", "5", *words, f"http://127.0.0.1:9817{path}"]
     return subprocess.run(command, capture_output=True, text=True, check=False).stdout
 
 
-def stalled(engine: Dockerd) -> list[dict[str, object]]:
-    answer = json.loads(ask(engine, "/api/attempts?client=chatgpt&outcome=stalled") or "{}")
+def stalled(engine: Dockerd, token: Path) -> list[dict[str, object]]:
+    answer = json.loads(ask(engine, "/api/attempts?client=chatgpt&outcome=stalled", token) or "{}")
     return [attempt for attempt in answer.get("attempts", []) if attempt["diagnoses"]]
 
 

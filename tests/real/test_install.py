@@ -1,0 +1,227 @@
+"""docs/install.md, followed literally in a clean Debian 12, from the built wheel to the verdict on a recorded stall.
+
+The tree was made by debootstrap; every test has a layer of its own above it, and its own mounts, processes and loopback. Its sshd is reached as
+`tools-droplet`: laptop and droplet are the same tree. pip's configuration there names a folder of wheels, because there is no network. No systemd runs in
+it: `systemctl` is tests/support/systemctl.py, which does by hand what the unit says. The compose way is followed in test_container.py.
+"""
+
+from __future__ import annotations
+
+import json
+import shutil
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import pytest
+
+from support.debian import TREE, WHEELS, debian_missing, ten_minutes_ago
+from support.dockerd import pause
+from support.page import steps
+
+ROOT = Path(__file__).resolve().parents[2]
+EXAMPLE = ROOT / "docs" / "examples" / "access.log"
+WHY_NOT = debian_missing() or (None if shutil.which("unshare") and shutil.which("nsenter") else "no unshare or nsenter here (apt-get install util-linux)")
+
+pytestmark = [pytest.mark.real, pytest.mark.timeout(300), pytest.mark.skipif(WHY_NOT is not None, reason=str(WHY_NOT))]
+
+#: In namespaces of its own: the layer above the tree, and what an installation is given there.
+LAYER = """
+set -eu
+mount --make-rprivate /
+mount -t tmpfs tmpfs "$1"
+mkdir "$1/upper" "$1/work" "$1/root"
+mount -t overlay overlay -o "lowerdir=$2,upperdir=$1/upper,workdir=$1/work" "$1/root"
+mount -t proc proc "$1/root/proc"
+mount --rbind /dev "$1/root/dev"
+mkdir "$1/root/wheels" "$1/root/laptop"
+mount --bind "$3" "$1/root/wheels"
+ip link set lo up
+echo ready
+exec sleep 600
+"""
+GIVEN = """
+set -eu
+printf '[global]\\nno-index = true\\nfind-links = /wheels\\ndisable-pip-version-check = true\\n' > /etc/pip.conf
+mkdir -p /run/sshd /root/.ssh /var/log/nginx
+ssh-keygen -q -t ed25519 -N '' -f /root/.ssh/id_ed25519
+cp /root/.ssh/id_ed25519.pub /root/.ssh/authorized_keys
+[ -e /etc/ssh/ssh_host_ed25519_key ] || ssh-keygen -A > /dev/null
+/usr/sbin/sshd -o PermitRootLogin=prohibit-password -o UsePAM=no
+printf 'Host tools-droplet\\n  HostName 127.0.0.1\\n' > /root/.ssh/config
+ssh -o StrictHostKeyChecking=accept-new tools-droplet true
+chown root:adm /var/log/nginx
+chmod 750 /var/log/nginx
+"""
+
+
+class Clean:
+    """A fresh tree. `run` is a shell in it, as root, at a folder."""
+
+    def __init__(self, pid: int, root: Path) -> None:
+        self.pid, self.root = pid, root
+
+    def command(self, script: str, folder: str) -> list[str]:
+        inside = ["nsenter", "--target", str(self.pid), "--mount", "--pid", "--net", f"--root=/proc/{self.pid}/root{self.root}", f"--wd=/proc/{self.pid}/root{self.root}"]
+        path = "PATH=/root/.local/bin:/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
+        words = ["env", "-i", path, "HOME=/root", "LANG=C.UTF-8", "UV_NO_INDEX=1", "UV_FIND_LINKS=/wheels", "UV_OFFLINE=1"]
+        return [*inside, *words, "bash", "-c", f"cd {folder}\n{script}"]
+
+    def run(self, script: str, folder: str = "/", *, statuses: tuple[int, ...] = (0,)) -> str:
+        done = subprocess.run(self.command(script, folder), capture_output=True, text=True, timeout=200, check=False, stdin=subprocess.DEVNULL)
+        assert done.returncode in statuses, f"{script}\nended with {done.returncode}:\n{done.stdout[-1500:]}{done.stderr[-1500:]}"
+        return done.stdout + done.stderr
+
+    def put(self, path: Path, place: str) -> None:
+        with path.open("rb") as file:
+            subprocess.run(self.command(f"cat > {place}", "/"), stdin=file, check=True, timeout=60)
+
+    @contextmanager
+    def going_on(self, script: str, folder: str) -> Iterator[subprocess.Popen[str]]:
+        """A command that does not end by itself; it is ended."""
+        process = subprocess.Popen(
+            self.command(f"exec {script.strip()}", folder), stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, stdin=subprocess.DEVNULL
+        )
+        try:
+            with process:
+                yield process
+                process.terminate()
+        finally:
+            process.kill()
+
+
+@pytest.fixture
+def clean(tmp_path: Path) -> Iterator[Clean]:
+    layer = tmp_path / "layer"
+    layer.mkdir()
+    words = ["unshare", "--mount", "--net", "--pid", "--fork", "--kill-child", "sh", "-c", LAYER, "layer", str(layer), str(TREE), str(WHEELS)]
+    with subprocess.Popen(words, stdout=subprocess.PIPE, text=True) as outer:
+        assert outer.stdout is not None
+        assert outer.stdout.readline() == "ready\n"
+        pid = int(Path(f"/proc/{outer.pid}/task/{outer.pid}/children").read_text().split()[0])
+        tree = Clean(pid, layer / "root")
+        tree.run(GIVEN)
+        tree.put(EXAMPLE, "/var/log/nginx/access.log")
+        tree.run("chown www-data:adm /var/log/nginx/access.log; chmod 640 /var/log/nginx/access.log")
+        yield tree
+        outer.kill()
+
+
+@pytest.fixture(scope="module")
+def dist(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """`make dist`, into a folder of its own: with the same command, in the environment that the tests run in."""
+    assert steps("install.md", "build") == [(set(), "make dist\n")]
+    assert "hatchling build -t sdist -t wheel -d dist" in (ROOT / "Makefile").read_text()
+    folder = tmp_path_factory.mktemp("dist")
+    command = [sys.executable, "-m", "hatchling", "build", "-t", "sdist", "-t", "wheel", "-d", str(folder)]
+    subprocess.run(command, cwd=ROOT, check=True, capture_output=True)
+    return folder
+
+
+def hand_over(clean: Clean, dist: Path) -> None:
+    """What `make dist` leaves on the laptop, beside the lock file of the clone."""
+    clean.run("mkdir -p /laptop/dist /laptop/requirements")
+    for path in dist.glob("connwatch-*"):
+        clean.put(path, f"/laptop/dist/{path.name}")
+    clean.put(ROOT / "requirements" / "runtime.txt", "/laptop/requirements/runtime.txt")
+
+
+def told_right(text: str) -> None:
+    """What README says of the same log."""
+    assert "token-unused" in text
+    assert "metadata-unusable" in text
+    (line,) = (line for line in text.splitlines() if "token-unused" in line)
+    assert line.split()[5:9] == ["chatgpt", "mcp.example.org", "stalled", "session"]
+
+
+def test_on_the_droplet_by_systemd(clean: Clean, dist: Path) -> None:
+    began = time.monotonic()
+    hand_over(clean, dist)
+    clean.put(ROOT / "tests" / "support" / "systemctl.py", "/usr/local/bin/systemctl")
+    clean.run("chmod 755 /usr/local/bin/systemctl")
+    here, there, seen = "/laptop", "/root", ""
+    for how, block in steps("install.md", "systemd"):
+        if "there" not in how:
+            clean.run(f"set -eu\n{block}", here)
+            continue
+        seen += clean.run(f"{'' if 'looking' in how else 'set -eu'}\n{block}\n{'true' if 'looking' in how else ''}", there)
+        if "cd connwatch-" in block:
+            there = clean.run("echo /root/connwatch-*/", "/").strip()
+    told_right(seen)
+    assert '"ready":true' in seen.replace(" ", "")
+    assert owner(clean, "/var/lib/connwatch") == "connwatch:connwatch 700"
+    assert "connwatch adm systemd-journal" in clean.run("id -nG connwatch")
+    # From now on: the same stall, as if it had just happened, comes from the log that only the group adm may read.
+    clean.run("cat >> /var/log/nginx/access.log <<'END'\n" + "\n".join(ten_minutes_ago()) + "\nEND")
+    command = "sudo -u connwatch connwatch attempts --config /etc/connwatch/connwatch.toml --outcome stalled --json"
+    give_up = time.monotonic() + 30
+    while not (listed := clean.run(command).strip()):
+        assert time.monotonic() < give_up, clean.run("cat /var/log/connwatch.journal")
+        pause(0.2)
+    attempt = json.loads(listed.splitlines()[-1])
+    assert (attempt["client"], attempt["stuck_at"], attempt["diagnoses"][0]["code"]) == ("chatgpt", "session", "token-unused")
+    # A wrong configuration does not get past the reload.
+    clean.run("sed -i 's/^path = .*log.$/pth = \"x\"/' /etc/connwatch/connwatch.toml")
+    refused = clean.run("sudo systemctl reload connwatch", statuses=(1,))
+    assert "pth" in refused
+    clean.run("curl -fsS http://127.0.0.1:9817/healthz")
+    clean.run("kill -TERM $(cat /run/connwatch.pid); while kill -0 $(cat /run/connwatch.pid) 2> /dev/null && ! grep -q Z /proc/$(cat /run/connwatch.pid)/stat; do :; done")
+    journal = clean.run("cat /var/log/connwatch.journal")
+    assert "Traceback" not in journal
+    assert journal.count("configuration") == 0 or "wrong" not in journal
+    print(f"by systemd, from the archive to the verdict: {time.monotonic() - began:.1f} s")
+
+
+def owner(clean: Clean, path: str) -> str:
+    return clean.run(f"stat -c '%U:%G %a' {path}").strip()
+
+
+def test_from_a_laptop_over_ssh(clean: Clean, dist: Path) -> None:
+    began = time.monotonic()
+    hand_over(clean, dist)
+    clean.run("cp -a /usr/bin/docker /laptop 2> /dev/null; ! command -v docker")
+    for how, block in steps("install.md", "laptop"):
+        if "going on" not in how:
+            text = clean.run(f"{'' if 'looking' in how else 'set -eu'}\n{block}", "/laptop", statuses=(0, 1) if "looking" in how else (0,))
+            if "looking" in how:
+                told_right(text)
+            continue
+        with clean.going_on(block, "/laptop") as process:
+            assert process.stdout is not None
+            if "tail" in block:
+                appended(clean, following="tail")
+                line = next(line for line in process.stdout if "token-unused" in line or "POST /mcp" in line)
+                assert "chatgpt" in line or "/mcp" in line
+            else:
+                next(line for line in process.stdout if "following droplet" in line)
+                appended(clean, following="run")
+                give_up = time.monotonic() + 30
+                while "token-unused" not in (listed := clean.run("connwatch attempts --config connwatch.toml", "/laptop")):
+                    assert time.monotonic() < give_up, listed
+                    pause(0.2)
+    print(f"from a laptop, from the wheel to the verdict: {time.monotonic() - began:.1f} s")
+
+
+def appended(clean: Clean, following: str) -> None:
+    """The stall, written once the log is followed: the loop over there keeps the log's name among its arguments."""
+    give_up = time.monotonic() + 30
+    while "/var/log/nginx/access.log" not in clean.run("cat /proc/[0-9]*/cmdline | tr '\\0' '\\n' | grep -A3 -a ^tail || true"):
+        assert time.monotonic() < give_up, f"connwatch {following} does not follow"
+        pause(0.1)
+    clean.run("cat >> /var/log/nginx/access.log <<'END'\n" + "\n".join(ten_minutes_ago()) + "\nEND")
+
+
+@pytest.mark.parametrize("way", ["uv", "venv"])
+def test_other_ways(clean: Clean, dist: Path, way: str) -> None:
+    hand_over(clean, dist)
+    if way == "uv":
+        clean.run("python3 -m venv /uv && /uv/bin/pip install -q uv && ln -s /uv/bin/uv /usr/local/bin/uv")
+    (block,) = (text for _, text in steps("install.md", way))
+    clean.run(f"set -eu\n{block}", "/laptop")
+    program = "connwatch" if way == "uv" else "/root/connwatch/bin/connwatch"
+    told_right(clean.run(f"{program} replay /var/log/nginx/access.log", statuses=(1,)))
+    assert "all hold" in clean.run(f"{program} check")
+    assert clean.run(f"_CONNWATCH_COMPLETE=bash_source {program}").strip() == (ROOT / "deploy" / "completion" / "connwatch.bash").read_text().strip()
