@@ -1,8 +1,8 @@
 """The image, built by its own Dockerfile on a real engine, and the compose file, brought up by the real compose.
 
-No base image and no image of others can be had without a registry. The base is a Debian 12 made by debootstrap; nginx-proxy is a busybox into whose output
-lines are written; the socket proxy is a haproxy with the rules of tecnativa's. Prometheus, Alertmanager, Grafana and cloudflared are not run here: their
-part of the file is read by compose alone.
+No base image and no image of others can be had without a registry. The base is a Debian 12 made by debootstrap; nginx-proxy is a busybox into
+whose output lines are written; the socket proxy is a haproxy with the rules of tecnativa's. Prometheus, Alertmanager, Grafana and cloudflared are not
+run here: their part of the file is read by compose alone.
 """
 
 from __future__ import annotations
@@ -14,11 +14,11 @@ import shutil
 import subprocess
 import sys
 import time
+import tomllib
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
-import tomllib
 
 from connwatch.settings.advice import RECOMMENDED
 from connwatch.settings.loader import load_catalogue
@@ -215,7 +215,7 @@ def test_it_comes_up_follows_two_containers_and_says_where_an_attempt_stopped(en
         assert ask(engine, "/api/attempts") == "A token is needed.\n"
         eventually(lambda: engine.docker("inspect", "-f", "{{.State.Health.Status}}", name) == "healthy", 60, "the engine finds it healthy", said)
         assert stalled_after_restart(engine, folder, name), "what was recorded is in the volume"
-        print(f"compose: up, a stall told, healthy, restarted: {time.monotonic() - began:.1f} s")
+        sys.stdout.write(f"compose: up, a stall told, healthy, restarted: {time.monotonic() - began:.1f} s\n")
     finally:
         compose(folder, engine, "down", "--volumes", "--timeout", "5")
         engine.docker("rm", "-f", "coda-mcp")
@@ -248,9 +248,8 @@ def recommended() -> str:
 
 def write(engine: Dockerd, container: str, text: str) -> None:
     """To the output of the container's first process, as if that had written it."""
-    subprocess.run(
-        ["docker", "-H", engine.host, "exec", "-i", container, "sh", "-c", "cat > /proc/1/fd/1"], input=text, text=True, check=True, timeout=30
-    )
+    command = ["docker", "-H", engine.host, "exec", "-i", container, "sh", "-c", "cat > /proc/1/fd/1"]
+    subprocess.run(command, input=text, text=True, check=True, timeout=30)
 
 
 def ask(engine: Dockerd, path: str, token: Path | None = None) -> str:

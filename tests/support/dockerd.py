@@ -97,7 +97,8 @@ class Dockerd:
                 [
                     *(*self._inside, self._program, "--config-file", str(self.folder / "daemon.json"), "--data-root", str(self.folder / "data")),
                     *("--exec-root", str(self.folder / "exec"), "--pidfile", str(self.folder / "d.pid"), "-H", self.host),
-                    *("--iptables=false", "--ip6tables=false", *([] if self._networks else ["--bridge=none"]), "--ip-forward=false", "--ip-masq=false"),
+                    *("--iptables=false", "--ip6tables=false", "--ip-forward=false", "--ip-masq=false"),
+                    *([] if self._networks else ["--bridge=none"]),
                     *("--exec-opt", "native.cgroupdriver=cgroupfs", "--shutdown-timeout", "3", *self._options),
                 ],
                 stdin=subprocess.DEVNULL,
