@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import os
 import re
 import subprocess
 import sys
@@ -86,3 +87,13 @@ def test_what_is_installed_is_locked_as_in_the_whole_lock(part):
     locked = {name: hashes.split() for name, hashes in whole}
     assert all(locked.get(name) == hashes.split() for name, hashes in some), "renew it: `make lock`"
     assert len(some) < len(whole)
+
+
+@pytest.mark.parametrize("shell", ["bash", "zsh", "fish"])
+def test_the_completion_files_are_what_the_program_writes(shell):
+    environment = {**os.environ, "_CONNWATCH_COMPLETE": f"{shell}_source"}
+    program = str(Path(sys.executable).parent / "connwatch")
+    done = subprocess.run([program], env=environment, capture_output=True, text=True, check=False, timeout=60)
+    assert done.returncode == 0
+    kept = (ROOT / "deploy" / "completion" / f"connwatch.{shell}").read_text(encoding="utf-8")
+    assert kept.strip() == done.stdout.strip(), "renew it: `make docs`"

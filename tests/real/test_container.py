@@ -232,7 +232,7 @@ def stalled_after_restart(engine: Dockerd, folder: Path, name: str) -> bool:
 
 
 def stand_ins(engine: Dockerd, folder: Path) -> None:
-    rules = PROXY.format(folder="/", idle=60).replace("unix@//proxy.sock mode 600", ":2375").replace("unix@//docker.sock", "unix@/var/run/docker.sock")
+    rules = PROXY.format(folder="/var/run", idle=60).replace("unix@/var/run/proxy.sock mode 600", ":2375")
     (folder / "proxy").mkdir()
     (folder / "proxy" / "haproxy.cfg").write_text(rules)
     (folder / "proxy" / "Dockerfile").write_text(f'FROM {BASE}\nCOPY haproxy.cfg /\nCMD ["/usr/sbin/haproxy", "-db", "-f", "/haproxy.cfg"]\n')

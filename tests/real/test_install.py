@@ -1,7 +1,7 @@
 """docs/install.md, followed literally in a clean Debian 12, from the built wheel to the verdict on a recorded stall.
 
 The tree was made by debootstrap; every test has a layer of its own above it, and its own mounts, processes and loopback. Its sshd is reached as
-`tools-droplet`: laptop and droplet are the same tree. pip's configuration there names a folder of wheels, because there is no network. No systemd runs
+`tools-droplet`: laptop and droplet are the same tree. pip's configuration there names a folder of wheels: there is no network. No systemd runs
 in it: `systemctl` is tests/support/systemctl.py, which does by hand what the unit says. The compose way is followed in test_container.py.
 """
 
