@@ -24,6 +24,7 @@ from support.dockerd import pause
 from support.page import steps
 
 ROOT = Path(__file__).resolve().parents[2]
+HOME = "/root"
 EXAMPLE = ROOT / "docs" / "examples" / "access.log"
 TOOLS = all(shutil.which(tool) for tool in ("unshare", "nsenter", "ip"))
 WHY_NOT = debian_missing() or (None if TOOLS else "no unshare, nsenter or ip here (apt-get install util-linux iproute2)")
@@ -35,12 +36,12 @@ LAYER = """
 set -eu
 mount --make-rprivate /
 mount -t tmpfs tmpfs "$1"
-mkdir "$1/upper" "$1/work" "$1/root"
-mount -t overlay overlay -o "lowerdir=$2,upperdir=$1/upper,workdir=$1/work" "$1/root"
-mount -t proc proc "$1/root/proc"
-mount --rbind /dev "$1/root/dev"
-mkdir "$1/root/wheels" "$1/root/laptop"
-mount --bind "$3" "$1/root/wheels"
+mkdir "$1/upper" "$1/work" "$1/tree"
+mount -t overlay overlay -o "lowerdir=$2,upperdir=$1/upper,workdir=$1/work" "$1/tree"
+mount -t proc proc "$1/tree/proc"
+mount --rbind /dev "$1/tree/dev"
+mkdir "$1/tree/wheels" "$1/tree/laptop"
+mount --bind "$3" "$1/tree/wheels"
 ip link set lo up
 echo ready
 exec sleep 300 > /dev/null 2>&1
@@ -48,12 +49,12 @@ exec sleep 300 > /dev/null 2>&1
 GIVEN = """
 set -eu
 printf '[global]\\nno-index = true\\nfind-links = /wheels\\ndisable-pip-version-check = true\\n' > /etc/pip.conf
-mkdir -p /run/sshd /root/.ssh /var/log/nginx
-ssh-keygen -q -t ed25519 -N '' -f /root/.ssh/id_ed25519
-cp /root/.ssh/id_ed25519.pub /root/.ssh/authorized_keys
+mkdir -p /run/sshd ~/.ssh /var/log/nginx
+ssh-keygen -q -t ed25519 -N '' -f ~/.ssh/id_ed25519
+cp ~/.ssh/id_ed25519.pub ~/.ssh/authorized_keys
 [ -e /etc/ssh/ssh_host_ed25519_key ] || ssh-keygen -A > /dev/null
 /usr/sbin/sshd -o PermitRootLogin=prohibit-password -o UsePAM=no
-printf 'Host tools-droplet\\n  HostName 127.0.0.1\\n' > /root/.ssh/config
+printf 'Host tools-droplet\\n  HostName 127.0.0.1\\n' > ~/.ssh/config
 ssh -o StrictHostKeyChecking=accept-new tools-droplet true
 chown root:adm /var/log/nginx
 chmod 750 /var/log/nginx
@@ -69,8 +70,8 @@ class Clean:
     def command(self, script: str, folder: str) -> list[str]:
         root = f"/proc/{self.pid}/root{self.root}"
         inside = ["nsenter", "--target", str(self.pid), "--mount", "--pid", "--net", f"--root={root}", f"--wd={root}"]
-        path = "PATH=/root/.local/bin:/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
-        words = ["env", "-i", path, "HOME=/root", "LANG=C.UTF-8", "UV_NO_INDEX=1", "UV_FIND_LINKS=/wheels", "UV_OFFLINE=1"]
+        path = f"PATH={HOME}/.local/bin:/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
+        words = ["env", "-i", path, f"HOME={HOME}", "LANG=C.UTF-8", "UV_NO_INDEX=1", "UV_FIND_LINKS=/wheels", "UV_OFFLINE=1"]
         return [*inside, *words, "bash", "-c", f"cd {folder}\n{script}"]
 
     def run(self, script: str, folder: str = "/", *, statuses: tuple[int, ...] = (0,)) -> str:
@@ -102,7 +103,7 @@ def clean(tmp_path: Path) -> Iterator[Clean]:
         assert outer.stdout is not None
         assert outer.stdout.readline() == "ready\n"
         pid = int(Path(f"/proc/{outer.pid}/task/{outer.pid}/children").read_text().split()[0])
-        tree = Clean(pid, layer / "root")
+        tree = Clean(pid, layer / "tree")
         tree.run(GIVEN)
         tree.put(EXAMPLE, "/var/log/nginx/access.log")
         tree.run("chown www-data:adm /var/log/nginx/access.log; chmod 640 /var/log/nginx/access.log")
@@ -142,14 +143,14 @@ def test_on_the_droplet_by_systemd(clean: Clean, dist: Path) -> None:
     hand_over(clean, dist)
     clean.put(ROOT / "tests" / "support" / "systemctl.py", "/usr/local/bin/systemctl")
     clean.run("chmod 755 /usr/local/bin/systemctl")
-    here, there, seen = "/laptop", "/root", ""
+    here, there, seen = "/laptop", HOME, ""
     for how, block in steps("install.md", "systemd"):
         if "there" not in how:
             clean.run(f"set -eu\n{block}", here)
             continue
         seen += clean.run(f"{'' if 'looking' in how else 'set -eu'}\n{block}\n{'true' if 'looking' in how else ''}", there)
         if "cd connwatch-" in block:
-            there = clean.run("echo /root/connwatch-*/", "/").strip()
+            there = clean.run("echo ~/connwatch-*/", "/").strip()
     told_right(seen)
     assert '"ready":true' in seen.replace(" ", "")
     assert owner(clean, "/var/lib/connwatch") == "connwatch:connwatch 700"
@@ -216,7 +217,7 @@ def test_other_ways(clean: Clean, dist: Path, way: str) -> None:
         clean.run("python3 -m venv /uv && /uv/bin/pip install -q uv && ln -s /uv/bin/uv /usr/local/bin/uv")
     (block,) = (text for _, text in steps("install.md", way))
     clean.run(f"set -eu\n{block}", "/laptop")
-    program = "connwatch" if way == "uv" else "/root/connwatch/bin/connwatch"
+    program = "connwatch" if way == "uv" else "~/connwatch/bin/connwatch"
     told_right(clean.run(f"{program} replay /var/log/nginx/access.log", statuses=(1,)))
     assert "all hold" in clean.run(f"{program} check")
     assert clean.run(f"_CONNWATCH_COMPLETE=bash_source {program}").strip() == (ROOT / "deploy" / "completion" / "connwatch.bash").read_text().strip()
