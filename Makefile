@@ -13,7 +13,7 @@ ARGS   ?=
 # Without stored bytecode every start would compile the program anew, and hundreds of starts are measured here.
 unexport PYTHONDONTWRITEBYTECODE
 
-.PHONY: help venv lock run test lint types imports coverage metrics rules accuracy docs bench follow soak check clean
+.PHONY: help venv lock run test lint types imports coverage metrics rules accuracy docs dist bench follow soak check clean
 
 help: ## this list
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-10s %s\n", $$1, $$2 }' Makefile
@@ -60,10 +60,15 @@ rules: $(STAMP) ## rules and configurations of deploy/prometheus, checked and tr
 accuracy: $(STAMP) ## score against recorded truth in CASES and hold the floors (ARGS=--write renews the tables)
 	$(BIN)/python tools/accuracy.py --cases "$(CASES)" $(ARGS)
 
-docs: $(STAMP) ## renew what README.md and docs/ show of output and catalogue, and the dashboards
+docs: $(STAMP) ## renew what README.md and docs/ show of output and catalogue, the dashboards, and completion
 	$(BIN)/python tools/reference.py --write
 	$(BIN)/python tools/outputs.py --write
 	$(BIN)/python tools/dashboards.py
+	$(BIN)/python tools/completions.py
+
+dist: $(STAMP) ## the wheel, and the source archive with deploy/ and the lock files, in dist/
+	rm -rf dist
+	$(BIN)/python -m hatchling build -t sdist -t wheel -d dist
 
 bench: $(STAMP) ## speed as ratios to mtail, lnav and a C program, in one run
 	$(BIN)/python bench/run.py $(ARGS)

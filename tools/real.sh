@@ -16,6 +16,10 @@ have() {
         nginx | haproxy) command -v "$1" > /dev/null || [ -x "/usr/sbin/$1" ] ;;
         dockerd) { command -v dockerd > /dev/null || [ -x /usr/sbin/dockerd ]; } && command -v docker > /dev/null && command -v busybox > /dev/null ;;
         docker26) [ -x "$cache/docker26/usr/sbin/dockerd" ] ;;
+        compose) [ -x "$cache/compose/usr/libexec/docker/cli-plugins/docker-compose" ] ;;
+        debian) [ -x "$cache/bookworm/usr/bin/pipx" ] ;;
+        wheels) ls "$cache"/wheels/pydantic_core-*.whl > /dev/null 2>&1 ;;
+        systemd) command -v systemd-analyze > /dev/null ;;
         sshd) command -v ssh busybox iptables ip > /dev/null && { command -v sshd > /dev/null || [ -x /usr/sbin/sshd ]; } ;;
         chromium) command -v chromium > /dev/null || command -v chromium-browser > /dev/null || command -v google-chrome > /dev/null ;;
         journal) command -v journalctl > /dev/null && [ -x /lib/systemd/systemd-journal-remote ] ;;
@@ -49,6 +53,36 @@ get_docker26() {
     debootstrap --variant=minbase --include=docker.io,ca-certificates,iptables trixie "$cache/docker26.part" > /dev/null 2>&1 || return
     rm -rf "$cache/docker26.part/var/cache/apt" && mv "$cache/docker26.part" "$cache/docker26"
 }
+get_systemd() { install systemd; }
+# Debian 12 has no compose of this generation: the next one's, unpacked beside.
+get_compose() {
+    local work own
+    work=$(mktemp -d) && mkdir -p "$work/lists/partial" "$work/cache/archives/partial" "$cache/compose"
+    printf 'deb [signed-by=/usr/share/keyrings/debian-archive-keyring.gpg] http://deb.debian.org/debian trixie main\n' > "$work/sources.list"
+    own=(-o Dir::Etc::SourceList="$work/sources.list" -o Dir::Etc::SourceParts=- -o Dir::State::Lists="$work/lists" -o Dir::Cache="$work/cache")
+    apt-get "${own[@]}" update -qq > /dev/null 2>&1 \
+        && (cd "$work" && apt-get "${own[@]}" download -qq docker-compose > /dev/null 2>&1) && dpkg -x "$work"/docker-compose_*.deb "$cache/compose"
+    rm -rf "$work"
+}
+# A clean Debian 12 to install into, and to make an image of; nothing in it is started.
+get_debian() {
+    command -v debootstrap > /dev/null || install debootstrap
+    local tree=$cache/bookworm.part
+    rm -rf "$tree"
+    mkdir -p "$cache" && chmod 755 "$cache"
+    debootstrap --variant=minbase --include=python3,python3-venv,ca-certificates bookworm "$tree" > /dev/null 2>&1 || return
+    printf '#!/bin/sh\nexit 101\n' > "$tree/usr/sbin/policy-rc.d" && chmod +x "$tree/usr/sbin/policy-rc.d"
+    DEBIAN_FRONTEND=noninteractive chroot "$tree" apt-get install -y -qq --no-install-recommends \
+        pipx systemd-standalone-sysusers openssh-client openssh-server sudo curl haproxy > /dev/null 2>&1 || return
+    rm -rf "$tree"/var/cache/apt/* "$tree"/var/lib/apt/lists/* && mv "$tree" "$cache/bookworm"
+}
+# What an installation takes, so that tests install without a network; pip, setuptools and uv for the tools that bring or are them.
+get_wheels() {
+    local pip=(.venv/bin/pip download -q --disable-pip-version-check -d "$cache/wheels")
+    mkdir -p "$cache/wheels"
+    "${pip[@]}" --no-deps --require-hashes -r requirements/runtime.txt > /dev/null 2>&1 && "${pip[@]}" --no-deps --require-hashes -r requirements/build.txt > /dev/null 2>&1 \
+        && "${pip[@]}" pip setuptools wheel uv > /dev/null 2>&1
+}
 get_haproxy() { install haproxy; }
 
 # The official SDK plays server and clients; it is no dependency of connwatch, so it has an environment of its own.
@@ -62,10 +96,10 @@ get_promtool() {
 # Alertmanager reads templates at a fixed path of the system, so this one is installed; install() keeps it from being started.
 get_alertmanager() { install prometheus-alertmanager; }
 
-for component in nginx promtool alertmanager dockerd docker26 haproxy sshd journal chromium mcp; do
+for component in nginx promtool alertmanager dockerd docker26 compose debian wheels systemd haproxy sshd journal chromium mcp; do
     have "$component" && continue
-    if [ "$component" = mcp ]; then
-        may_fetch && say "installing $component" && get_mcp
+    if [ "$component" = mcp ] || [ "$component" = wheels ]; then
+        may_fetch && say "installing $component" && "get_$component"
     elif may_install; then
         say "installing $component"
         refresh && "get_$component"
@@ -75,6 +109,10 @@ for component in nginx promtool alertmanager dockerd docker26 haproxy sshd journ
         nginx) say "no nginx: tests that need it are skipped (apt-get install nginx-light)" ;;
         dockerd) say "no dockerd or busybox: the docker source is not tried on a real engine (apt-get install docker.io busybox-static)" ;;
         docker26) say "no newer engine: the docker source is tried on this system's alone (needs root, apt and debootstrap)" ;;
+        compose) say "no docker compose: the compose file is not tried (needs apt, as root)" ;;
+        debian) say "no Debian tree: installing is not tried (needs root, apt and debootstrap)" ;;
+        wheels) say "no wheels: installing is not tried (pip download -r requirements/runtime.txt -d .cache/real/wheels)" ;;
+        systemd) say "no systemd-analyze: the unit is not looked at by systemd's own analyzers (apt-get install systemd)" ;;
         haproxy) say "no haproxy: the docker source is not tried behind a socket proxy (apt-get install haproxy)" ;;
         chromium) say "no browser: the page is not tried in one (apt-get install chromium)" ;;
         mcp) say "no MCP SDK: the whole path is not tried with real clients (pip install mcp, into .cache/mcp)" ;;

@@ -71,14 +71,18 @@ def newer_missing() -> str | None:
 class Dockerd:
     """An engine in a short-named directory (a socket's path has room for 107 characters). `tree`: the root that it runs in, None for this one.
 
-    `options` are further words for dockerd.
+    `options` are further words for dockerd. `networks`: containers get networks of their own; the engine then has a network namespace of its own too,
+    so that no port and no bridge of this machine is touched.
     """
 
-    def __init__(self, tree: Path | None = None, options: Sequence[str] = ()) -> None:
+    def __init__(self, tree: Path | None = None, options: Sequence[str] = (), *, networks: bool = False) -> None:
         self.folder = Path(tempfile.mkdtemp(prefix="cw-dockerd-"))
         self.socket = self.folder / "docker.sock"
         self.host = f"unix://{self.socket}"
         self._inside = [] if tree is None else ["unshare", "--mount", "sh", "-c", INSIDE, "inside", str(tree), str(self.folder.parent)]
+        if networks:
+            self._inside = ["unshare", "--net", "sh", "-c", 'ip link set lo up; exec "$@"', "inside"]
+        self._networks = networks
         self._program = DOCKERD if tree is None else "/usr/sbin/dockerd"
         self._options = list(options)
         self._process: subprocess.Popen[bytes] | None = None
@@ -93,7 +97,8 @@ class Dockerd:
                 [
                     *(*self._inside, self._program, "--config-file", str(self.folder / "daemon.json"), "--data-root", str(self.folder / "data")),
                     *("--exec-root", str(self.folder / "exec"), "--pidfile", str(self.folder / "d.pid"), "-H", self.host),
-                    *("--iptables=false", "--ip6tables=false", "--bridge=none", "--ip-forward=false", "--ip-masq=false"),
+                    *("--iptables=false", "--ip6tables=false", "--ip-forward=false", "--ip-masq=false"),
+                    *([] if self._networks else ["--bridge=none"]),
                     *("--exec-opt", "native.cgroupdriver=cgroupfs", "--shutdown-timeout", "3", *self._options),
                 ],
                 stdin=subprocess.DEVNULL,
@@ -148,6 +153,12 @@ class Dockerd:
         self.docker("import", str(packed), IMAGE)
         packed.unlink()
 
+    @property
+    def in_its_network(self) -> list[str]:
+        """Before a command: it runs where the engine's ports are."""
+        assert self._process
+        return ["nsenter", "--target", str(self._process.pid), "--net"]
+
     def docker(self, *arguments: str) -> str:
         """The docker command; raises where it fails."""
         done = subprocess.run(["docker", "-H", self.host, *arguments], capture_output=True, text=True, timeout=60, check=False)
@@ -160,8 +171,8 @@ class Dockerd:
 
 
 @contextlib.contextmanager
-def dockerd(tree: Path | None = None, options: Sequence[str] = ()) -> Iterator[Dockerd]:
-    engine = Dockerd(tree, options)
+def dockerd(tree: Path | None = None, options: Sequence[str] = (), *, networks: bool = False) -> Iterator[Dockerd]:
+    engine = Dockerd(tree, options, networks=networks)
     try:
         engine.start()
         engine.load_image()

@@ -81,11 +81,15 @@ def find_targets(path: Path | None, environ: Mapping[str, str]) -> Targets:
     """
     lines: list[tuple[str, int, str]] = []
     warnings: list[str] = []
+    kept_by_systemd = False
     if path is None and environ.get("CREDENTIALS_DIRECTORY"):
         credential = Path(environ["CREDENTIALS_DIRECTORY"]) / CREDENTIAL
         path = credential if credential.exists() else None
+        kept_by_systemd = path is not None
     if path is not None:
         text, warning = _read(path)
+        if kept_by_systemd:
+            warning = ""  # its folder is closed to others; an access list may show as bits of the group
         lines += [(str(path), number, line) for number, line in enumerate(text.splitlines(), 1)]
         warnings += [warning] if warning else []
     lines += [(VARIABLE, number, line) for number, line in enumerate(environ.get(VARIABLE, "").splitlines(), 1)]

@@ -96,6 +96,12 @@ class TestWhereTheyComeFrom:
         path.chmod(0o600)
         assert find_targets(path, {}).warnings == ()
 
+    def test_a_credential_is_no_warning_since_systemd_closes_its_folder(self, tmp_path) -> None:
+        (tmp_path / CREDENTIAL).write_text(URL, encoding="utf-8")
+        (tmp_path / CREDENTIAL).chmod(0o440)
+        assert find_targets(None, {"CREDENTIALS_DIRECTORY": str(tmp_path)}).warnings == ()
+        assert find_targets(tmp_path / CREDENTIAL, {}).warnings != ()
+
     def test_a_file_that_cannot_be_read(self, tmp_path) -> None:
         path = tmp_path / "targets"
         with pytest.raises(ConfigError, match=r"alerts\.targets_file: the targets cannot be read"):
