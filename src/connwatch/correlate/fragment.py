@@ -13,11 +13,13 @@ from typing import Literal
 
 from connwatch.correlate.kinds import Leg, kind_of, leg_of
 from connwatch.model.attempt import Step
-from connwatch.model.event import Event, Link
+from connwatch.model.event import Event, Link, Stage
 
 __all__ = ["Fragment", "Member"]
 
 _NOTHING: frozenset[str] = frozenset()
+_GRANTING = frozenset({Stage.TOKEN, Stage.REFRESH})
+_ENOUGH_STEPS = 4  # from so many on, more of them make an attempt no more worth keeping
 
 
 @dataclass(slots=True)
@@ -104,6 +106,14 @@ class Fragment:
         while (later := pieces[-1].guess) is not None and later not in pieces:
             pieces.append(later)
         return pieces[1:]
+
+    def worth(self) -> tuple[bool, int, float]:
+        """How much would be lost if this were closed early: the least is what got least far, and of that the oldest.
+
+        Who floods a server makes requests without number, and gets no token from it.
+        """
+        granted = any(one.event.status == 200 and one.event.stage in _GRANTING for one in self.members)
+        return granted, min(len(self.members), _ENOUGH_STEPS), self.end
 
     def add(self, event: Event, link: Link) -> None:
         """Tie one more event to the fragment."""
