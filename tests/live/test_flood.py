@@ -126,11 +126,11 @@ def look(told: Told, sink: Web) -> None:
         found = ask(told, f"/api/attempts?client=claude&server={SERVER}&limit=500&since={began_at - 1}&outcome=stalled")["attempts"]
         return [row for row in found if ("token", 200) in [(event["stage"], event["status"]) for event in row["events"]]]
 
-    wait(real, 100)
+    wait(real, 60)
     (attempt,) = real()
     assert (attempt["stuck_at"], attempt["diagnoses"][0]["code"]) == ("session", "token-unused")
     addresses = {event["address"] for event in attempt["events"]}
-    wait(lambda: [title for title in everything(sink) if REAL in title], 100)
+    wait(lambda: [title for title in everything(sink) if REAL in title], 60)
 
     sizes = counts(told.folder / "state.db")
     memory, state = peak(told.daemon.pid), sum(file.stat().st_size for file in told.folder.glob("state.db*")) >> 20

@@ -19,7 +19,6 @@ __all__ = ["Fragment", "Member"]
 
 _NOTHING: frozenset[str] = frozenset()
 _GRANTING = frozenset({Stage.TOKEN, Stage.REFRESH})
-_ENOUGH_STEPS = 4  # from so many on, more of them make an attempt no more worth keeping
 
 
 @dataclass(slots=True)
@@ -107,13 +106,9 @@ class Fragment:
             pieces.append(later)
         return pieces[1:]
 
-    def worth(self) -> tuple[bool, int, float]:
-        """How much would be lost if this were closed early: the least is what got least far, and of that the oldest.
-
-        Who floods a server makes requests without number, and gets no token from it.
-        """
-        granted = any(one.event.status == 200 and one.event.stage in _GRANTING for one in self.members)
-        return granted, min(len(self.members), _ENOUGH_STEPS), self.end
+    def was_granted(self) -> bool:
+        """Whether a token was given in it."""
+        return any(one.event.status == 200 and one.event.stage in _GRANTING for one in self.members)
 
     def add(self, event: Event, link: Link) -> None:
         """Tie one more event to the fragment."""

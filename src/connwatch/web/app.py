@@ -159,6 +159,8 @@ class _Site:
         wanted = wanted_by(request.query_params)
         if self._readers >= MOST_READERS:
             return JSONResponse({"error": f"{MOST_READERS} streams are open already, which is the most"}, 503, headers={"Retry-After": "30"})
+        if request.method == "HEAD":
+            return Response(media_type="text/event-stream")  # who asks for no stream gets none that never ends
         after = request.headers.get("last-event-id") or request.query_params.get("after")
 
         def wanted_change(change: Change) -> bool:
