@@ -72,7 +72,7 @@ class Flood:
     """Writes forged lines as fast as they are read, and the lines of a real attempt each at its moment."""
 
     def __init__(self, told: Told) -> None:
-        self.told, self.source, self.written = told, forged(1, HERE), 0
+        self.told, self.source, self.written = told, forged(1, HERE), told.log.read_bytes().count(b"\n")
         self.real: list[tuple[float, str]] = []
 
     def begins(self, until: int, state: str) -> None:
