@@ -51,19 +51,23 @@ ALIVE = b"GET /healthz HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n"
 _values = st.one_of(
     st.text(max_size=30).map(lambda text: quote(text, safe="")),
     st.sampled_from(
-        ["*", "[", "[!", "[a-", "%00", "%ff%fe", "%F0%9F", "nan", "inf", "-inf", "1e308", "1e999", "-1", "0", "500", "9" * 300, "2026-11-23", "9999-12-31T23:59:59Z",
-         "0001-01-01", "2026-11-23T07:51:06+99:99", "1_7f", "nan_x", "1e400_x", "_", "stored", "stalled", "*ed", "a" * 5000, "%27%20OR%201=1--", "7f", "%25", "_%"]
+        ["*", "[", "[!", "[a-", "%00", "%ff%fe", "%F0%9F", "nan", "inf", "-inf", "1e308", "1e999", "-1", "0", "500", "9" * 300, "2026-11-23",
+         "9999-12-31T23:59:59Z",
+         "0001-01-01", "2026-11-23T07:51:06+99:99", "1_7f", "nan_x", "1e400_x", "_", "stored", "stalled", "*ed", "a" * 5000, "%27%20OR%201=1--", "7f",
+         "%25", "_%"]
     ),
 )  # fmt: skip
 _queries = st.lists(st.tuples(st.sampled_from(NAMES), _values), max_size=5).map(lambda rows: "&".join(f"{name}={value}" for name, value in rows))
 _paths = st.one_of(st.sampled_from(PATHS), st.builds("/api/attempts/{}".format, _values), st.builds("/{}".format, _values))
 _headers = st.lists(
     st.tuples(
-        st.sampled_from(["Last-Event-ID", "Accept", "Accept-Encoding", "Cookie", "Authorization", "Origin", "Range", "If-None-Match", "X-Forwarded-For",
+        st.sampled_from(["Last-Event-ID", "Accept", "Accept-Encoding", "Cookie", "Authorization", "Origin", "Range", "If-None-Match",
+                         "X-Forwarded-For",
                          "Sec-Fetch-Site", "Upgrade", "Connection", "Content-Length", "Transfer-Encoding", "Expect", "Host", "X"]),
         st.one_of(
             st.text(st.characters(min_codepoint=32, max_codepoint=255, exclude_characters="\x7f"), max_size=20),
-            st.sampled_from(["fb9aa514-1", "x-1", "-", "99999999999999999999", "application/openmetrics-text; version=1.0.0", "*/*;q=nan", "0", "-1", "chunked", "close",
+            st.sampled_from(["fb9aa514-1", "x-1", "-", "99999999999999999999", "application/openmetrics-text; version=1.0.0", "*/*;q=nan",
+                             "0", "-1", "chunked", "close",
                              "upgrade", "websocket", "h2c", "100-continue", "cross-site", "attacker.example", "Bearer \xff", "A" * 9000]),
         ),
     ),

@@ -37,8 +37,10 @@ def corpus() -> list[bytes]:
     texts += [proxy(story()), proxy(story(), stamps=False), server("0 [HTTP] POST /mcp auth=no", "1 [OAuth] Response: {", "1 }")]
     texts += [str(example.get("line", "")).encode() for table in catalogue().formats.values() for example in table.get("example", ())]
     texts += [
-        b"2026/11/23 08:00:00 [error] 31#31: *7 connect() failed (111: Connection refused) while connecting to upstream, client: 203.0.113.9, "
-        b'server: mcp.example.org, request: "POST /mcp HTTP/1.1", upstream: "http://172.20.0.6:8080/mcp", host: "mcp.example.org"',
+        (
+            b"2026/11/23 08:00:00 [error] 31#31: *7 connect() failed (111: Connection refused) while connecting to upstream, client: 203.0.113.9, "
+            b'server: mcp.example.org, request: "POST /mcp HTTP/1.1", upstream: "http://172.20.0.6:8080/mcp", host: "mcp.example.org"'
+        ),
         b'{"m":"POST","u":"/mcp","s":401,"time":"2026-11-23T08:00:00Z","sid":"x"}',
         b'm=POST u="/mcp?state=x" s=401 time=2026-11-23T08:00:00Z',
     ]
