@@ -21,7 +21,8 @@ _ROUNDS = 3
 _PIECES = (
     b"\x00", b"\x1b]0;x\x07", b"\xff\xfe", b"\xed\xa0\x80", b'"', b"\\", b"\\x22", b"\\u0022", b"\\x", b"\\u12",
     b"%", b"%00", b"%zz", b"{",
-    b"}", b"[", b"]", b"=", b",", b" ", b"\t", b"\r", b"\n", b"-", b"Bearer ", b"code=", b"state=", b"token: ", b"://", b"@", b"9" * 400, b"1e999", b"NaN", b"-0",
+    b"}", b"[", b"]", b"=", b",", b" ", b"\t", b"\r", b"\n", b"-", b"Bearer ", b"code=", b"state=", b"token: ", b"://",
+    b"@", b"9" * 400, b"1e999", b"NaN", b"-0",
     b"2026-02-30T25:61:61Z ", b"9999-12-31T23:59:59.999999999Z ", b"0001-01-01T00:00:00Z ", "\u202e\u2028\u0085é".encode(), b"A" * 5000,
     b'{"log":"', b'\\n"}',
 )  # fmt: skip
