@@ -13,7 +13,7 @@ ARGS   ?=
 # Without stored bytecode every start would compile the program anew, and hundreds of starts are measured here.
 unexport PYTHONDONTWRITEBYTECODE
 
-.PHONY: help venv lock run test lint types imports coverage metrics rules accuracy docs dist bench follow soak check clean
+.PHONY: help venv lock run test lint types imports coverage metrics rules accuracy docs dist bench follow soak audit fuzz flood check clean
 
 help: ## this list
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-10s %s\n", $$1, $$2 }' Makefile
@@ -78,6 +78,17 @@ follow: $(STAMP) ## the daemon following files, beside mtail: latency, memory, p
 
 soak: $(STAMP) ## half an hour under traffic that never repeats itself: nothing grows
 	$(BIN)/python bench/soak.py $(ARGS)
+
+audit: ## known vulnerabilities of what the lock file pins (skipped where nobody can be asked)
+	@tools/audit.sh
+
+fuzz: $(STAMP) ## made-up lines, targets, templates and requests for SECONDS=600
+	@CONNWATCH_FUZZ_SECONDS=$(or $(SECONDS),600) $(BIN)/pytest -p no:randomly tests/fuzz $(ARGS)
+
+flood: $(STAMP) ## a million forged attempts through the daemon, and one real one (a quarter of an hour)
+	@mkdir -p .cache
+	CONNWATCH_FLOOD_LINES=1000000 CONNWATCH_FLOOD_REPORT=.cache/flood.json $(BIN)/pytest tests/live/test_flood.py $(ARGS)
+	@cat .cache/flood.json
 
 check: lint types imports coverage ## everything that needs neither recorded truth nor real components
 

@@ -166,7 +166,7 @@ class Ledger:
         changes += self._put_on_agenda()
         surplus = len(window.lanes) - self.max_open
         if surplus > 0:
-            for fragment in sorted(window.all_open(), key=lambda f: f.end)[:surplus]:
+            for fragment in sorted(window.all_open(), key=window.lanes.worth)[:surplus]:
                 self.evicted += 1
                 attempt = self._attempt(fragment)
                 self._judge(fragment, attempt, now)

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import asyncio
 import io
 import json
 import logging
 import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import replace
 from pathlib import Path
 
 from click.testing import CliRunner
@@ -15,13 +17,20 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from tests.properties.strategies import spoilt
 
+from connwatch.alerts.policy import Policy, compile_policy
+from connwatch.alerts.preview import Preview, preview
+from connwatch.alerts.wording import Writer
 from connwatch.cli.main import cli
 from connwatch.cli.working import causes
 from connwatch.diagnose.serial import attempt_detail, change_row
 from connwatch.model.change import Change
+from connwatch.notify.digest import digest
+from connwatch.settings.messages import load_templates
 from connwatch.sinks.labels import Labels
 from connwatch.sinks.metrics import Metrics
 from connwatch.store.codec import written_attempt
+from connwatch.store.journal import Journal
+from connwatch.store.opening import in_memory
 from connwatch.store.turn import Turn
 from support import laws
 from support.said import catalogue
@@ -109,6 +118,41 @@ def everything_printed(scene: Traffic) -> str:
         return "\n".join(result.stdout + result.stderr for result in results)
 
 
+def everything_told(scene: Traffic) -> str:
+    """What people are told: every alert as a message, in all three forms, and what the state keeps of alerts, messages and what waits."""
+    engine = laws.engine_for(scene.logs, live=True)
+    changes: list[Change] = []
+    for name, text in sorted(scene.logs.items()):
+        changes += engine.feed(name, text)
+    changes += engine.finish()
+    shipped = compile_policy(catalogue().alerts, catalogue().diagnoses)
+    loud = Policy([replace(rule, severity="high") for rule in shipped.rules], shipped.titles)
+    seen = preview(loud, [(max((change.at for change in changes), default=0.0), changes)])
+    writer = Writer(load_templates(), loud.titles)
+    texts = [writer.write(notice, seen.attempts.get) for notice in seen.notices]
+    forms = [*texts, digest(texts)] if texts else []
+    return "\n".join([*(f"{one.title}\n{one.plain}\n{one.markdown}\n{one.html}" for one in forms), *kept(seen)])
+
+
+def kept(seen: Preview) -> list[str]:
+    """Every row of the tables that are about telling, as a daemon's journal writes them."""
+
+    async def rows() -> list[str]:
+        opened = in_memory()
+        journal = Journal(opened)
+        turn = Turn(1.0, alerts=list(seen.alerts.values()), notices=[(notice, ["phone"]) for notice in seen.notices])
+        await journal.commit(turn)
+        await journal.flush()
+        found = await journal.within(
+            lambda connection: [repr(row) for table in ("alerts", "notices", "outbox") for row in connection.execute(f"SELECT * FROM {table}")]
+        )
+        await journal.close()
+        assert len(found) >= len(seen.alerts) + 2 * len(seen.notices)
+        return found
+
+    return asyncio.run(rows())
+
+
 COOKIES = st.binary(min_size=18, max_size=24).filter(lambda raw: len(set(raw)) > 12).map(bytes.hex)
 
 
@@ -128,6 +172,24 @@ def test_no_planted_secret_is_printed(scene: Traffic, cookie: str) -> None:
     with logged() as stream:
         assert leaks(everything_printed(scene), scene.secrets) == []
     assert leaks(stream.getvalue(), scene.secrets) == []
+
+
+@FEW
+@given(spoilt(), COOKIES)
+def test_no_planted_secret_is_told_to_people_or_kept_for_them(scene: Traffic, cookie: str) -> None:
+    scene = with_more(scene, cookie)
+    with logged() as stream:
+        assert leaks(everything_told(scene), scene.secrets) == []
+    assert leaks(stream.getvalue(), scene.secrets) == []
+
+
+def test_there_is_something_to_tell_of_planted_traffic() -> None:
+    """Else nothing would be proved: a refused attempt is a message that shows its requests."""
+    scene = with_more(traffic([Plan("refreshes"), Plan("streams", "chatgpt", 1.0)]), "0123456789abcdef" * 2)
+    said = everything_told(scene)
+    assert "→" in said
+    assert HOST in said
+    assert "Evidence" in said
 
 
 def test_the_planted_secrets_are_in_the_logs() -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import http.client
 import socket
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 
 from connwatch.daemon.service import Service
@@ -19,6 +19,15 @@ async def until(condition: Callable[[], bool], seconds: float = 10.0) -> None:
     while not condition():
         assert clock() < give_up, "waited in vain"
         await asyncio.sleep(0.005)
+
+
+async def until_so(condition: Callable[[], Awaitable[bool]], seconds: float = 20.0) -> None:
+    """The same for what has to be asked."""
+    clock = asyncio.get_running_loop().time
+    give_up = clock() + seconds
+    while not await condition():
+        assert clock() < give_up, "waited in vain"
+        await asyncio.sleep(0.02)
 
 
 @asynccontextmanager

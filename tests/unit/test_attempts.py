@@ -213,6 +213,27 @@ def test_the_quietest_are_evicted_when_there_are_too_many() -> None:
     assert len(book.open_attempts(1060.0)) == 3
 
 
+def test_a_crowd_that_comes_once_each_does_not_drive_out_who_goes_on() -> None:
+    book = ledger(max_open=20, live=True)
+    real = [step(stage, 1000.0 + n * 0.1, 200) for n, stage in enumerate((Stage.RESOURCE_METADATA, Stage.SERVER_METADATA, Stage.REGISTRATION))]
+    real += [step(Stage.TOKEN, 1003.0, 200), *flood(1003.1, 600)]
+    changes = book.take(timed([*real[:3], *flood(1000.5, 600), *real[3:]]))
+    assert book.evicted > 1000
+    evicted = [one.event.stage for change in changes if isinstance(change, Evicted) for one in change.attempt.steps]
+    assert set(evicted) == {Stage.CHALLENGE}
+    left = [one.event.stage for attempt in book.open_attempts(1100.0) for one in attempt.steps]
+    assert Stage.TOKEN in left
+    assert Stage.REGISTRATION in left
+
+
+def flood(start: float, count: int) -> list[Event]:
+    """So many strangers within a second, each at a host of its own."""
+    return [
+        step(Stage.CHALLENGE, start + n / count, 401, address=f"10.{start % 100:.0f}.{n // 250}.{n % 250}", host=f"h{start}-{n}.example.net")
+        for n in range(count)
+    ]
+
+
 def test_what_was_evicted_leaves_nothing_to_look_at() -> None:
     book = ledger(max_open=50)
     requests = [step(Stage.AUTHORIZATION, 1000.0 + n * 0.1, 302, address=f"10.0.{n // 250}.{n % 250}", keys=[("state", str(n))]) for n in range(2000)]

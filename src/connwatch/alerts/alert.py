@@ -8,10 +8,12 @@ from typing import Final, Literal, NamedTuple
 from connwatch.alerts.policy import Weight
 from connwatch.alerts.text import Severity
 
-__all__ = ["ATTEMPTS_KEPT", "REASONS", "SOURCE_STEP", "Alert", "Entry", "Key", "Kind", "Notice", "Reason", "State", "Tally"]
+__all__ = ["ANYWHERE", "ATTEMPTS_KEPT", "REASONS", "SOURCE_STEP", "Alert", "Entry", "Key", "Kind", "Notice", "Reason", "State", "Tally"]
 
 SOURCE_STEP: Final = "source"
 """The step of alerts about a source of ours; their `server` is the source's name."""
+ANYWHERE: Final = "several servers"
+"""The `server` of alerts about more servers than get alerts of their own."""
 ATTEMPTS_KEPT: Final = 5
 
 State = Literal["noted", "held", "waiting", "muted", "told", "recovering", "flapping", "over"]
@@ -52,7 +54,9 @@ class Key(NamedTuple):
 
     @property
     def cause(self) -> tuple[str, str, str]:
-        """What goes into one message, whoever is hit by it."""
+        """What goes into one message, whoever is hit by it. All about servers that nobody knows goes into one."""
+        if self.server == ANYWHERE:
+            return ANYWHERE, "", ""
         return self.server, self.step, self.code
 
     @property

@@ -5,7 +5,7 @@
 2. What was told is not told again, until it went on for hours. That it works again is told once, and only after a later attempt of that client at
    that server succeeded. What comes and goes is told as that, and then not until it is steady.
 3. Whatever is not told has a named reason, which is kept with the alert.
-4. The number of alerts is bounded: beyond `MOST` those that differ in who and where become one for each diagnosis.
+4. The number of alerts is bounded: beyond `MOST`, and at servers that nobody knows, those that differ in who and where become one for each diagnosis.
 """
 
 from __future__ import annotations
@@ -14,8 +14,9 @@ import math
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Final
 
-from connwatch.alerts.alert import ATTEMPTS_KEPT, SOURCE_STEP, Alert, Entry, Key, Notice, Reason
+from connwatch.alerts.alert import ANYWHERE, ATTEMPTS_KEPT, SOURCE_STEP, Alert, Entry, Key, Notice, Reason
 from connwatch.alerts.mutes import Mutes
+from connwatch.alerts.places import Places
 from connwatch.alerts.policy import AlertRule, Pace, Policy
 from connwatch.alerts.spell import Spells
 from connwatch.model.attempt import GOOD, Attempt
@@ -25,7 +26,6 @@ __all__ = ["MOST", "Desk"]
 
 MOST: Final = 1000
 ANYBODY: Final = "other"
-ANYWHERE: Final = "several servers"
 _STILL: Final = 60.0  # seconds within which a source's trouble must have been said again to be going on
 _OF_SOURCES: Final = AlertRule("source", "high", "What cannot be read cannot be watched.", recovered_by=())
 
@@ -48,7 +48,7 @@ class Desk:
         last_notice: int = 0,
     ) -> None:
         self._policy, self._pace = policy, pace or Pace()
-        self._spells = Spells(alerts, last_alert)
+        self._spells, self._places = Spells(alerts, last_alert), Places()
         self._quiet_until = began_at + self._pace.grace
         self._good: dict[tuple[str, str], tuple[float, str]] = {}  # the last success: when it began, how
         self._counted = {attempt.id: self._key(attempt) for attempt in counted if policy.of(attempt) is not None}
@@ -190,6 +190,7 @@ class Desk:
 
     def _remember(self, attempt: Attempt) -> None:
         who = attempt.client, attempt.server
+        self._places.went_well(attempt)
         if len(self._good) >= 2 * MOST and who not in self._good:
             self._good.pop(next(iter(self._good)))
         began, _ = self._good.get(who, (-math.inf, ""))
@@ -227,7 +228,7 @@ class Desk:
     def _key(self, attempt: Attempt) -> Key:
         code = attempt.diagnoses[0].code if attempt.diagnoses else "unexplained"
         key = Key(attempt.client, attempt.server, attempt.stuck_at or "nowhere", code)
-        if len(self._spells) < MOST or self._spells.get(key) is not None:
+        if self._spells.get(key) is not None or (len(self._spells) < MOST and self._places.may_have_its_own(key.server, self._spells)):
             return key
         return Key(ANYBODY, ANYWHERE, key.step, code)
 

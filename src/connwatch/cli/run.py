@@ -43,7 +43,7 @@ def run(config: Path | None, listen: str | None) -> int:
     """Builds everything from the configuration and runs it until it is stopped."""
     from connwatch.cli.alerting import orders_of
     from connwatch.daemon.service import Renewed, Service
-    from connwatch.settings.token import read_token
+    from connwatch.settings.token import read_token, warning_of
     from connwatch.store.journal import Journal
     from connwatch.store.keeping import Keep
     from connwatch.store.opening import open_state
@@ -54,7 +54,8 @@ def run(config: Path | None, listen: str | None) -> int:
     plug, address = listening_to(listen or settings.http.listen, token=token is not None)
     log_to_stderr()
     opened = open_state(settings.state.path)
-    for note in (opened.note, *orders.targets.warnings):
+    about_token = "" if settings.http.token_file is None else warning_of(settings.http.token_file)
+    for note in (opened.note, about_token, *orders.targets.warnings):
         if note:
             say(note)
     journal = Journal(opened, Keep(settings.state.keep_days * 86_400, settings.state.max_mb * 1024 * 1024))

@@ -13,11 +13,12 @@ from typing import Literal
 
 from connwatch.correlate.kinds import Leg, kind_of, leg_of
 from connwatch.model.attempt import Step
-from connwatch.model.event import Event, Link
+from connwatch.model.event import Event, Link, Stage
 
 __all__ = ["Fragment", "Member"]
 
 _NOTHING: frozenset[str] = frozenset()
+_GRANTING = frozenset({Stage.TOKEN, Stage.REFRESH})
 
 
 @dataclass(slots=True)
@@ -104,6 +105,10 @@ class Fragment:
         while (later := pieces[-1].guess) is not None and later not in pieces:
             pieces.append(later)
         return pieces[1:]
+
+    def was_granted(self) -> bool:
+        """Whether a token was given in it."""
+        return any(one.event.status == 200 and one.event.stage in _GRANTING for one in self.members)
 
     def add(self, event: Event, link: Link) -> None:
         """Tie one more event to the fragment."""

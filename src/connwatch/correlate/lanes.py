@@ -15,6 +15,7 @@ from connwatch.model.event import Event
 __all__ = ["Lane", "Lanes", "lane_of"]
 
 Lane = tuple[str | None, str | None, str | None]
+_ENOUGH = 4  # steps: from so many on, more of them make a fragment no more worth keeping
 _LATEST = 16  # fragments looked at of those that last did the same
 
 
@@ -71,6 +72,16 @@ class Lanes:
     def speaking(self, lane: Lane) -> dict[int, Fragment]:
         """The open fragments in which this speaker spoke."""
         return self._speakers.get(lane, {})
+
+    def worth(self, fragment: Fragment) -> tuple[bool, int, float]:
+        """How much would be lost if this were closed early: the least is what got least far, and of that the oldest.
+
+        Who floods a server makes requests without number, and gets no token from it. Steps of one speaker that are not tied yet count together.
+        """
+        said = len(fragment.members)
+        for lane in islice(self._lanes[id(fragment)], _ENOUGH):
+            said = max(said, sum(len(other.members) for other in islice(self._speakers[lane].values(), _ENOUGH)))
+        return fragment.was_granted(), min(said, _ENOUGH), fragment.end
 
     def last_did(self, kind: str, host: str | None) -> Iterator[Fragment]:
         """The open fragments whose last step on this host was of this kind, latest first, a bounded number."""

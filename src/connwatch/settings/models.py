@@ -165,7 +165,7 @@ class CatalogueSettings(Table):
 class EngineSettings(Table):
     """What the logs cannot tell about your deployment, and the engine's bounds."""
 
-    max_open: int = Field(10_000, ge=1, le=10_000_000, description="Most attempts kept open at once; beyond it the oldest is closed and counted.")
+    max_open: int = Field(10_000, ge=1, le=10_000_000, description="Most attempts kept open at once; then what got least far is closed and counted.")
     lateness_seconds: float = Field(2.0, ge=0, le=60, description="How long to wait for lines that arrive late or out of order.")
     mcp_paths: tuple[str, ...] = Field((), description='Paths of MCP endpoints that do not look like one, for example ["/connect"].')
     endpoints: dict[str, str] = Field({}, description='OAuth endpoints that do not look like one: "/customer/in" = "authorization".')

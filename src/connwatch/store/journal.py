@@ -22,7 +22,7 @@ from typing import TypeVar
 
 from connwatch.model.change import Change, Reached, Withdrawn
 from connwatch.store.codec import written_alert, written_attempt, written_notice, written_step
-from connwatch.store.keeping import Keep, prune
+from connwatch.store.keeping import Keep, file_size, prune
 from connwatch.store.opening import Opened
 from connwatch.store.turn import Standing, Turn
 
@@ -36,6 +36,7 @@ MOST_WAITING = 1000
 LAZY_SECONDS = 1.0  # how long what nobody was told of may wait: it would be read again
 AGAIN_SECONDS = 5.0  # between tries where writing fails
 PRUNE_SECONDS = 60.0
+PRUNE_SOON = 5.0  # where the file grew beyond its size by an eighth: somebody floods the logs
 
 _Result = TypeVar("_Result")
 
@@ -54,6 +55,7 @@ class Journal:
         self._trails: dict[str, deque[Standing]] = {}
         self._dirty: set[str] = set()
         self._urgent = False  # somebody waits to be told of what is in a turn
+        self._swollen = False
         self._settled: deque[tuple[object, ...]] = deque()
         self._numbers: dict[str, int] = {}
         self._written_at = self._tried_at = 0.0
@@ -129,7 +131,7 @@ class Journal:
         if due and (self._waiting or self._dirty):
             self._tried_at = now
             await self.within(self._write)
-        if now - self._pruned_at >= PRUNE_SECONDS and not self.trouble:
+        if now - self._pruned_at >= (PRUNE_SOON if self._swollen else PRUNE_SECONDS) and not self.trouble:
             self._pruned_at = now
             await self.within(self._prune)
 
@@ -184,6 +186,7 @@ class Journal:
         for _ in settled:
             self._settled.popleft()
         self._written_at = time.monotonic()
+        self._swollen = file_size(connection) > self._keep.size * 9 // 8
         if self.trouble:
             log.warning("the state is written again")
             self.trouble = ""

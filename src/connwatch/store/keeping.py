@@ -2,7 +2,8 @@
 
 A restart feeds a new engine with the records of the last half hour, and where these are few with the last `FEW`: what an engine has learnt of
 hosts and clients decides between attempts that are alike, and a quiet server teaches it over days. So that no attempt is seen from its
-middle on, it begins where none was under way: `horizon` looks for such a moment, at most `MOST_BACK` seconds further back.
+middle on, it begins where none was under way: `horizon` looks for such a moment, at most `MOST_BACK` seconds further back. Records never take more
+than half of the file: in a flood a restart knows less of what came before it.
 """
 
 from __future__ import annotations
@@ -11,7 +12,7 @@ import math
 import sqlite3
 from dataclasses import dataclass
 
-__all__ = ["BACK", "MOST_BACK", "MOST_CHANGES", "Keep", "horizon", "prune"]
+__all__ = ["BACK", "MOST_BACK", "MOST_CHANGES", "Keep", "file_size", "horizon", "prune"]
 
 BACK = 1800.0
 MOST_BACK = 3 * BACK
@@ -19,6 +20,7 @@ FEW = 10_000  # records; a second's work for a small machine
 MOST_CHANGES = 100_000
 MOST_ALERTS = 10_000  # and messages
 A_STEP = 20  # rows that go at once, so that the writing thread is not held up
+A_RECORD = 500  # bytes that a record takes, with its place in the indexes
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,21 +63,29 @@ def prune(connection: sqlite3.Connection, watermark: float, keep: Keep) -> None:
         connection.execute("DELETE FROM notices WHERE at < ?", (old,))
         connection.execute("DELETE FROM outbox WHERE notice NOT IN (SELECT id FROM notices)")
         connection.execute("DELETE FROM silences WHERE until < ?", (old,))
+    # What a stream has not come past yet must stay whatever it takes: it tells lines that are read again from new ones.
+    connection.execute(
+        "DELETE FROM records WHERE id IN (SELECT records.id FROM records LEFT JOIN cursors USING (stream)"
+        " WHERE records.id <= (SELECT coalesce(max(id), 0) - ? FROM records) AND (cursors.lines IS NULL OR line <= cursors.lines))",
+        (max(FEW, keep.size // 2 // A_RECORD),),
+    )
     for table in ("alerts", "notices"):
         connection.execute(f"DELETE FROM {table} WHERE id <= (SELECT coalesce(max(id), 0) - ? FROM {table})", (MOST_ALERTS,))  # noqa: S608 - ours
     connection.execute("DELETE FROM changes WHERE id <= (SELECT coalesce(max(id), 0) - ? FROM changes)", (MOST_CHANGES,))
     connection.execute("PRAGMA incremental_vacuum(2000)")
-    while _size(connection) > keep.size:
+    while (over := file_size(connection) - keep.size) > 0:
+        step = max(A_STEP, over // 10_000)  # an attempt and its changes take some thousand bytes
         gone = connection.execute(
-            "DELETE FROM attempts WHERE id IN (SELECT id FROM attempts WHERE NOT open ORDER BY ended_at LIMIT ?)", (A_STEP,)
+            "DELETE FROM attempts WHERE id IN (SELECT id FROM attempts WHERE NOT open ORDER BY ended_at LIMIT ?)", (step,)
         ).rowcount
-        gone += connection.execute("DELETE FROM changes WHERE id IN (SELECT id FROM changes ORDER BY id LIMIT ?)", (10 * A_STEP,)).rowcount
+        gone += connection.execute("DELETE FROM changes WHERE id IN (SELECT id FROM changes ORDER BY id LIMIT ?)", (10 * step,)).rowcount
         connection.execute("PRAGMA incremental_vacuum(2000)").fetchall()
         if not gone:
             return
 
 
-def _size(connection: sqlite3.Connection) -> int:
+def file_size(connection: sqlite3.Connection) -> int:
+    """Bytes of the file that hold something."""
     (pages,) = connection.execute("PRAGMA page_count").fetchone()
     (free,) = connection.execute("PRAGMA freelist_count").fetchone()
     (page,) = connection.execute("PRAGMA page_size").fetchone()

@@ -8,7 +8,8 @@ from __future__ import annotations
 
 import json
 from asyncio import to_thread
-from collections.abc import Callable
+from collections.abc import AsyncGenerator, AsyncIterator, Callable
+from contextlib import aclosing
 from dataclasses import dataclass
 from importlib import resources
 from typing import Any, Protocol
@@ -35,6 +36,8 @@ __all__ = ["AROUND", "Health", "View", "create_app"]
 AROUND = 60.0
 """Seconds before and after an attempt within which marks may explain it."""
 MOST_MARKS = 1000
+MOST_READERS = 32
+"""Streams of changes at one time."""
 _LAST = 253_402_300_799.0  # the end of the year 9999
 STATIC: dict[str, tuple[str, str]] = {
     "/": ("index.html", "text/html; charset=utf-8"),
@@ -87,7 +90,9 @@ def create_app(view: View, token: str | None = None) -> ASGIApp:
         Route("/api/sources", site.sources),
         *(Route(path, _static(*what)) for path, what in STATIC.items()),
     ]
-    return Guard(Starlette(routes=routes, exception_handlers={QuestionError: _bad_question, SourceError: _unreadable}), token)
+    app = Starlette(routes=routes, exception_handlers={QuestionError: _bad_question, SourceError: _unreadable})
+    app.router.redirect_slashes = False  # a redirect would repeat whatever the Host header says
+    return Guard(app, token)
 
 
 async def _bad_question(_: Request, error: Exception) -> Response:
@@ -101,6 +106,7 @@ async def _unreadable(_: Request, error: Exception) -> Response:
 class _Site:
     def __init__(self, view: View) -> None:
         self._view = view
+        self._readers = 0
 
     async def metrics(self, request: Request) -> Response:
         body, content_type = self._view.metrics(request.headers.get("accept", ""))
@@ -151,13 +157,27 @@ class _Site:
 
     async def changes(self, request: Request) -> Response:
         wanted = wanted_by(request.query_params)
+        if self._readers >= MOST_READERS:
+            return JSONResponse({"error": f"{MOST_READERS} streams are open already, which is the most"}, 503, headers={"Retry-After": "30"})
+        if request.method == "HEAD":
+            return Response(media_type="text/event-stream")  # who asks for no stream gets none that never ends
         after = request.headers.get("last-event-id") or request.query_params.get("after")
 
         def wanted_change(change: Change) -> bool:
             return wanted(change.attempt)
 
         stream = follow(self._view.bus, after, change_row, wanted=wanted_change, wanted_at_once=heard_by(request.query_params))
-        return StreamingResponse(stream, media_type="text/event-stream", headers={"X-Accel-Buffering": "no"})
+        return StreamingResponse(self._counted(stream), media_type="text/event-stream", headers={"X-Accel-Buffering": "no"})
+
+
+    async def _counted(self, stream: AsyncGenerator[str, None]) -> AsyncIterator[str]:
+        self._readers += 1
+        try:
+            async with aclosing(stream):
+                async for chunk in stream:
+                    yield chunk
+        finally:
+            self._readers -= 1
 
 
 def _listed(attempt: Attempt) -> dict[str, Any]:

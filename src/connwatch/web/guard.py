@@ -6,13 +6,14 @@ import base64
 import binascii
 import hmac
 import ipaddress
+import re
 from collections.abc import Mapping
 
 from starlette.datastructures import Headers, MutableHeaders
 from starlette.responses import PlainTextResponse
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-__all__ = ["Guard", "is_loopback"]
+__all__ = ["HEADERS", "Guard", "is_loopback"]
 
 HEADERS: Mapping[str, str] = {
     "Content-Security-Policy": "default-src 'none'; script-src 'self'; style-src 'self'; connect-src 'self'; "
@@ -23,6 +24,7 @@ HEADERS: Mapping[str, str] = {
     "Cache-Control": "no-store",
 }
 OPEN_PATHS = frozenset({"/healthz", "/readyz"})
+_HOST = re.compile(r"(?:\[([0-9A-Fa-f:.]{2,45})\]|([A-Za-z0-9.-]{1,255}))(?::[0-9]{1,5})?")
 
 
 def is_loopback(host: str) -> bool:
@@ -55,18 +57,25 @@ class Guard:
 
         headers = Headers(scope=scope)
         app: ASGIApp = self._app
-        if scope["path"] not in OPEN_PATHS:
-            if self._token is None and not is_loopback(_host(headers.get("host", ""))):
+        if _is_from_elsewhere(headers):
+            app = PlainTextResponse("Pages of other sites may link here, and not ask.\n", 403)
+        elif self._token is None:
+            if scope["path"] != "/healthz" and not is_loopback(_host(headers.get("host", ""))):
                 app = PlainTextResponse("This address answers to its own name only: use http://127.0.0.1.\n", 421)
-            elif self._token is not None and not _holds(headers.get("authorization", ""), self._token):
-                app = PlainTextResponse("A token is needed.\n", 401, headers={"WWW-Authenticate": 'Basic realm="connwatch", Bearer'})
+        elif scope["path"] not in OPEN_PATHS and not _holds(headers.get("authorization", ""), self._token):
+            app = PlainTextResponse("A token is needed.\n", 401, headers={"WWW-Authenticate": 'Basic realm="connwatch", Bearer'})
         await app(scope, receive, with_headers)
 
 
+def _is_from_elsewhere(headers: Headers) -> bool:
+    """Whether a browser says that a page of another site asks. A person who follows a link from there is welcome."""
+    return headers.get("sec-fetch-site") in ("cross-site", "same-site") and headers.get("sec-fetch-mode") != "navigate"
+
+
 def _host(header: str) -> str:
-    if header.startswith("["):
-        return header[1:].partition("]")[0]
-    return header.rpartition(":")[0] if ":" in header else header
+    """The name in a Host header, or "" where it is none."""
+    found = _HOST.fullmatch(header)
+    return "" if found is None else (found[1] or found[2])
 
 
 def _holds(authorization: str, token: str) -> bool:

@@ -12,7 +12,8 @@ import uvicorn
 from starlette.types import ASGIApp
 
 from connwatch.model.errors import ConfigError, SourceError
-from connwatch.web.guard import is_loopback
+from connwatch.web.guard import HEADERS, is_loopback
+from connwatch.web.patience import Patient
 
 __all__ = ["listen", "server"]
 
@@ -26,6 +27,10 @@ class _Server(uvicorn.Server):
         yield
 
 
+class _Protocol(Patient):
+    headers_always = HEADERS
+
+
 def server(app: ASGIApp) -> uvicorn.Server:
     """Run it with `await server.serve(sockets=[…])`; stop it by setting `should_exit`."""
     return _Server(
@@ -34,7 +39,9 @@ def server(app: ASGIApp) -> uvicorn.Server:
             lifespan="off",
             access_log=False,
             log_config=None,
-            http="h11",
+            log_level="error",  # what strangers send is no news of ours
+            http=_Protocol,
+            proxy_headers=False,  # nothing here depends on who says to have asked
             ws="none",
             server_header=False,
             timeout_graceful_shutdown=GRACE_SECONDS,

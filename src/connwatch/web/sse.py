@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncGenerator, Callable
 from typing import Any
 
 from connwatch.diagnose.serial import heard_row
@@ -37,7 +37,7 @@ async def follow(
     wanted: Callable[[Change], bool],
     wanted_at_once: Callable[[Heard], bool] = lambda _: True,
     heartbeat: float = HEARTBEAT,
-) -> AsyncIterator[str]:
+) -> AsyncGenerator[str, None]:
     """The stream for one reader, from `after` on, until the bus is closed or the reader is gone."""
     reader = bus.reader(after)
     yield f"retry: 2000\n: life {bus.life}\n\n"

@@ -8,6 +8,7 @@ from tests.support.desk import START, Days, an_attempt, kinds
 from connwatch.alerts.alert import REASONS, Reason
 from connwatch.alerts.desk import MOST
 from connwatch.alerts.mutes import Silence
+from connwatch.alerts.places import STRANGERS
 from connwatch.alerts.policy import Pace
 from connwatch.model.change import Closed, Updated, Withdrawn
 from connwatch.model.mark import Mark
@@ -322,9 +323,29 @@ def test_random_hosts_cannot_make_alerts_without_end() -> None:
     day = Days()
     for number in range(3 * MOST):
         day.ends("failed", "server-error", server=f"{number}.example.org")
-    assert len(day.kept) <= MOST + 1
+    assert len(day.kept) <= STRANGERS + 1
     day.passes(60)
-    assert day.told[-1] == (30.0, "stopped", f"other server-error ×{2 * MOST}")
+    assert len(day.told) == STRANGERS + 1
+    assert day.told[-1] == (30.0, "stopped", f"other server-error ×{3 * MOST - STRANGERS}")
+
+
+def test_all_that_goes_wrong_at_servers_that_nobody_knows_is_one_message() -> None:
+    day = Days()
+    for number in range(300):
+        day.ends("failed", ("server-error", "token-rejected", "registration-refused")[number % 3], server=f"{number}.example.org")
+    day.passes(60)
+    assert len(day.told) == STRANGERS + 1
+    assert day.told[-1][2].count(" ×") == 3
+
+
+def test_a_server_where_somebody_connected_is_told_by_its_name_however_many_are_made_up() -> None:
+    day = Days()
+    day.connects(client="chatgpt")
+    for number in range(300):
+        day.ends("failed", "server-error", server=f"{number}.example.org")
+    day.stalls(client="claude")
+    day.passes(60)
+    assert (30.0, "stopped", "claude token-unused ×1") in day.told
 
 
 def test_no_attempt_that_was_final_stays_in_memory() -> None:

@@ -18,7 +18,7 @@ from connwatch.model.record import Request
 from connwatch.model.taken import Place, Taken
 from connwatch.store import journal as journal_module
 from connwatch.store.journal import Journal
-from connwatch.store.keeping import BACK, Keep, horizon, prune
+from connwatch.store.keeping import BACK, FEW, Keep, horizon, prune
 from connwatch.store.library import Choice, Library
 from connwatch.store.opening import in_memory, open_state
 from connwatch.store.turn import Standing, Turn
@@ -224,6 +224,23 @@ def test_the_file_stays_within_its_size() -> None:
         found = Library(journal.address).attempts(limit=5000)
         assert 0 < len(found) < 1500
         assert found[0].id == "01499"  # the oldest go first
+
+    story(tell)
+
+
+def test_records_never_take_more_than_half_of_the_file_and_those_that_are_not_passed_stay() -> None:
+    async def tell(journal: Journal) -> None:
+        for start in range(0, 12_000, 1000):
+            await journal.commit(turn(taken=list(range(start, start + 1000))))
+        await journal.flush()
+        await journal.within(lambda connection: connection.execute("INSERT INTO cursors VALUES ('nginx', 0, 'nginx', '', 1500, 0, 0, '', '{}')"))
+        await journal.within(lambda connection: prune(connection, T, Keep(size=1024 * 1024)))
+        rows = await journal.within(lambda connection: connection.execute("SELECT count(*), min(line) FROM records").fetchone())
+        assert rows == (12_000 - 1_501, 1501)  # of the lines 0 to 1500 nothing is needed any more
+        await journal.within(lambda connection: connection.execute("UPDATE cursors SET lines = 12000"))
+        await journal.within(lambda connection: prune(connection, T, Keep(size=1024 * 1024)))
+        (left,) = await journal.within(lambda connection: connection.execute("SELECT count(*) FROM records").fetchone())
+        assert left == FEW
 
     story(tell)
 

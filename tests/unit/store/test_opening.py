@@ -47,6 +47,22 @@ def test_a_new_state_is_its_owners_alone(path: Path) -> None:
     assert path.parent.stat().st_mode & 0o777 == 0o700
 
 
+def test_whatever_lies_beside_the_state_is_its_owners_alone_too_however_generous_the_umask(path: Path) -> None:
+    before = os.umask(0)
+    try:
+        opened = open_state(path)
+        opened.connection.execute("INSERT INTO meta VALUES ('word', 'x')")
+        modes = {file.name: oct(file.stat().st_mode & 0o777) for file in path.parent.iterdir()}
+        opened.close()
+        path.write_bytes(b"SQLite format 3\x00" + b"no such thing" * 1000)
+        open_state(path).close()
+        aside = {oct(file.stat().st_mode & 0o777) for file in path.parent.iterdir()}
+    finally:
+        os.umask(before)
+    assert modes == dict.fromkeys((f"connwatch.db{ending}" for ending in ("", "-wal", "-shm", ".lock")), "0o600")
+    assert aside == {"0o600"}
+
+
 def test_an_older_version_is_brought_up_to_date_and_keeps_what_it_holds(path: Path) -> None:
     path.parent.mkdir()
     first = (resources.files("connwatch.store") / "schema" / "0001_journal.sql").read_text()
