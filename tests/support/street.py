@@ -106,7 +106,7 @@ class Street:
 
     def server(self, *options: str) -> None:
         """The MCP server anew, which forgets its clients and tokens."""
-        self._anew("server", [str(PYTHON), "-u", str(PEERS / "server.py"), str(self.back), self.url, *options], self.back, self.app)
+        self._anew("server", [str(PYTHON), "-u", str(PEERS / "server.py"), str(self.back), self.url, "--stamps", *options], self.back, self.app)
 
     def stop(self, name: str) -> None:
         process = self._running.pop(name, None)
@@ -134,7 +134,7 @@ class Street:
     def _anew(self, name: str, command: list[str], port: int, log: Path) -> None:
         self.stop(name)
         with log.open("ab") as said:
-            process = subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=said, stderr=said, cwd=self.folder)
+            process = subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=said, stderr=said, cwd=self.folder, env={**os.environ, "TZ": "UTC"})
         self._running[name] = process
         wait(lambda: process.poll() is not None or _listens(port))
         assert process.poll() is None, log.read_text(errors="replace")[-2000:]

@@ -1,13 +1,14 @@
 """A real MCP server with OAuth, by the official Python SDK: every client is registered and every user agrees at once.
 
-    server.py PORT PUBLIC_URL [--audience URL] [--web-redirects]
+    server.py PORT PUBLIC_URL [--stamps] [--audience URL] [--web-redirects]
 
 A token is good for what it was asked for and nothing else. With --audience the authorization server writes another resource into every token; with
---web-redirects it registers only clients whose redirect URIs are https.
-Run by the interpreter that has the SDK, not by that of the tests. Its own log is uvicorn's.
+--web-redirects it registers only clients whose redirect URIs are https. Its own log is uvicorn's; with --stamps each line has its time (UTC).
+Run by the interpreter that has the SDK, not by that of the tests.
 """
 
 import argparse
+import copy
 import secrets
 import time
 
@@ -66,6 +67,7 @@ def main():
     parser = argparse.ArgumentParser()
     parser.add_argument("port", type=int)
     parser.add_argument("public")
+    parser.add_argument("--stamps", action="store_true")
     parser.add_argument("--audience")
     parser.add_argument("--web-redirects", action="store_true")
     args = parser.parse_args()
@@ -81,7 +83,11 @@ def main():
         return a + b
 
     app = server.streamable_http_app(transport_security=TransportSecuritySettings(enable_dns_rebinding_protection=False))
-    uvicorn.run(app, host="127.0.0.1", port=args.port, log_level="info", timeout_graceful_shutdown=1)
+    log = copy.deepcopy(uvicorn.config.LOGGING_CONFIG)
+    if args.stamps:
+        for one in log["formatters"].values():
+            one["fmt"], one["datefmt"] = f"%(asctime)s.%(msecs)03dZ {one['fmt']}", "%Y-%m-%dT%H:%M:%S"
+    uvicorn.run(app, host="127.0.0.1", port=args.port, log_level="info", log_config=log, timeout_graceful_shutdown=1)
 
 
 main()
