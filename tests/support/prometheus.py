@@ -28,7 +28,7 @@ ROOT = Path(__file__).resolve().parents[2]
 DEPLOY = ROOT / "deploy" / "prometheus"
 PLACES = os.pathsep.join([os.environ.get("PATH", ""), str(ROOT / ".cache" / "real" / "usr" / "bin")])
 PROMETHEUS, ALERTMANAGER = (shutil.which(name, path=PLACES) for name in ("prometheus", "prometheus-alertmanager"))
-WINDOW = 25  # seconds: what is an hour in the rules
+WINDOW = 25  # seconds: what is an hour in the rules, unless a test says otherwise
 TOKEN = "only-for-this-test"
 
 
@@ -92,10 +92,10 @@ def _quick(text: str, changes: dict[str, str]) -> str:
     return text
 
 
-def _configurations(folder: Path, daemon: int, alertmanager: int, told: int, site: Callable[[Path, int], str]) -> None:
+def _configurations(folder: Path, daemon: int, alertmanager: int, told: int, site: Callable[[Path, int], str], window: int) -> None:
     """The files as they are shipped, but for ports and times; `site` gives the rest of the daemon's."""
     (folder / "rules").mkdir()
-    changes = {"connwatch-alerts.yml": {r"for: 1h": "for: 5s", r"for: \d+m": "for: 1s"}, "connwatch-recording.yml": {r"\[1h\]": f"[{WINDOW}s]"}}
+    changes = {"connwatch-alerts.yml": {r"for: 1h": "for: 5s", r"for: \d+m": "for: 1s"}, "connwatch-recording.yml": {r"\[1h\]": f"[{window}s]"}}
     for name, change in changes.items():
         (folder / "rules" / name).write_text(_quick((DEPLOY / "rules" / name).read_text(encoding="utf-8"), change), encoding="utf-8")
     changed = {
@@ -170,10 +170,10 @@ def program(folder: Path, ready: str, *command: str) -> Iterator[None]:
 
 
 @contextmanager
-def world(folder: Path, site: Callable[[Path, int], str] = _two_logs) -> Iterator[World]:
+def world(folder: Path, site: Callable[[Path, int], str] = _two_logs, window: int = WINDOW) -> Iterator[World]:
     """Daemon, Prometheus, Alertmanager and a webhook, all at work; the daemon was scraped at least twice before anything happened.
 
-    `site` gives the daemon's sources, targets and times; it is called with the folder and the webhook's port.
+    `site` gives the daemon's sources, targets and times; it is called with the folder and the webhook's port. `window` is in seconds.
     What Prometheus finds before it has taken note of Alertmanager is sent again a second later, not after a minute.
     """
     daemon, prometheus, alertmanager = free_port(), free_port(), free_port()
@@ -191,7 +191,7 @@ def world(folder: Path, site: Callable[[Path, int], str] = _two_logs) -> Iterato
         ),
     )  # fmt: skip
     with ExitStack() as stack:
-        _configurations(folder, daemon, alertmanager, stack.enter_context(_telling(made.told)), site)
+        _configurations(folder, daemon, alertmanager, stack.enter_context(_telling(made.told)), site, window)
         for one in programs:
             stack.enter_context(program(folder, *one))
         wait(lambda: made.now("count_over_time(connwatch_state_healthy[1m]) >= 2"))
