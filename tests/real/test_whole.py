@@ -111,7 +111,9 @@ def day(tmp_path: Path) -> Iterator[Day]:
             def site(folder: Path, _: int) -> str:
                 (folder / "catalogue" / "stages").mkdir(parents=True)
                 (folder / "catalogue" / "stages" / "short.toml").write_text(LIMITS)
-                (folder / "targets").write_text(f"mailto://127.0.0.1:{port}/?from=connwatch@example.org&to=ops@example.org&smtp=127.0.0.1&mode=insecure\n")
+                (folder / "targets").write_text(
+                    f"mailto://127.0.0.1:{port}/?from=connwatch@example.org&to=ops@example.org&smtp=127.0.0.1&mode=insecure\n"
+                )
                 (folder / "targets").chmod(0o600)
                 logs = "".join(
                     f'[[sources]]\nname = "{name}"\nkind = "file"\npath = "{path}"\nformat = "{form}"\nstart = "end"\n'
