@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
 # Gets the real components that some tests need: nginx, promtool and prometheus, alertmanager, dockerd (this system's and a newer one), haproxy, sshd,
-# a journal, a browser, the MCP SDK. With root and apt
+# a journal, a browser, the MCP SDKs for Python and for TypeScript. With root and apt
 # it installs what is missing; without, it says which tests will be skipped, and what to install. Never fails: a missing component is a skip with a reason.
 set -uo pipefail
 cd "$(dirname "$0")/.."
@@ -13,6 +13,7 @@ have() {
         promtool) command -v promtool prometheus > /dev/null || [ -x "$cache/usr/bin/promtool" ] ;;
         alertmanager) command -v prometheus-alertmanager > /dev/null && command -v amtool > /dev/null ;;
         mcp) [ -x .cache/mcp/bin/python ] && .cache/mcp/bin/python -c 'import mcp' 2> /dev/null ;;
+        mcp-js) command -v node > /dev/null && [ -d .cache/mcp-js/node_modules/@modelcontextprotocol/sdk ] ;;
         nginx | haproxy) command -v "$1" > /dev/null || [ -x "/usr/sbin/$1" ] ;;
         dockerd) { command -v dockerd > /dev/null || [ -x /usr/sbin/dockerd ]; } && command -v docker > /dev/null && command -v busybox > /dev/null ;;
         docker26) [ -x "$cache/docker26/usr/sbin/dockerd" ] ;;
@@ -87,6 +88,12 @@ get_haproxy() { install haproxy; }
 
 # The official SDK plays server and clients; it is no dependency of connwatch, so it has an environment of its own.
 get_mcp() { .venv/bin/python -m venv --clear .cache/mcp && .cache/mcp/bin/pip install -q --disable-pip-version-check 'mcp==2.3.0' > /dev/null 2>&1; }
+get_mcp-js() {
+    command -v npm > /dev/null || { may_install && refresh && install nodejs npm; }
+    command -v npm > /dev/null || return
+    mkdir -p .cache/mcp-js
+    npm install --prefix .cache/mcp-js --silent --no-audit --no-fund --ignore-scripts '@modelcontextprotocol/sdk@1.32.2' > /dev/null 2>&1
+}
 
 get_promtool() {
     mkdir -p "$cache" && chmod 755 "$cache"
@@ -96,9 +103,9 @@ get_promtool() {
 # Alertmanager reads templates at a fixed path of the system, so this one is installed; install() keeps it from being started.
 get_alertmanager() { install prometheus-alertmanager; }
 
-for component in nginx promtool alertmanager dockerd docker26 compose debian wheels systemd haproxy sshd journal chromium mcp; do
+for component in nginx promtool alertmanager dockerd docker26 compose debian wheels systemd haproxy sshd journal chromium mcp mcp-js; do
     have "$component" && continue
-    if [ "$component" = mcp ] || [ "$component" = wheels ]; then
+    if [[ "$component" = mcp* ]] || [ "$component" = wheels ]; then
         may_fetch && say "installing $component" && "get_$component"
     elif may_install; then
         say "installing $component"
@@ -116,6 +123,7 @@ for component in nginx promtool alertmanager dockerd docker26 compose debian whe
         haproxy) say "no haproxy: the docker source is not tried behind a socket proxy (apt-get install haproxy)" ;;
         chromium) say "no browser: the page is not tried in one (apt-get install chromium)" ;;
         mcp) say "no MCP SDK: the whole path is not tried with real clients (pip install mcp, into .cache/mcp)" ;;
+        mcp-js) say "no MCP SDK for TypeScript: the day of an operator is not tried (apt-get install nodejs npm; npm install @modelcontextprotocol/sdk, into .cache/mcp-js)" ;;
         sshd) say "no sshd, or not all that its tests need: some are skipped (apt-get install openssh-server iptables iproute2 busybox-static)" ;;
         journal) say "no journal: tests of the journald source are skipped (apt-get install systemd-journal-remote)" ;;
         promtool) say "no promtool: /metrics is checked by the Python parser alone, rules and dashboards are not tried (apt-get install prometheus)" ;;

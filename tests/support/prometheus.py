@@ -28,7 +28,7 @@ ROOT = Path(__file__).resolve().parents[2]
 DEPLOY = ROOT / "deploy" / "prometheus"
 PLACES = os.pathsep.join([os.environ.get("PATH", ""), str(ROOT / ".cache" / "real" / "usr" / "bin")])
 PROMETHEUS, ALERTMANAGER = (shutil.which(name, path=PLACES) for name in ("prometheus", "prometheus-alertmanager"))
-WINDOW = 25  # seconds: what is an hour in the rules
+WINDOW = 25  # seconds: what is an hour in the rules, unless a test says otherwise
 TOKEN = "only-for-this-test"
 
 
@@ -92,10 +92,10 @@ def _quick(text: str, changes: dict[str, str]) -> str:
     return text
 
 
-def _configurations(folder: Path, daemon: int, alertmanager: int, told: int) -> None:
-    """The files as they are shipped, but for ports and times."""
+def _configurations(folder: Path, daemon: int, alertmanager: int, told: int, site: Callable[[Path, int], str], window: int) -> None:
+    """The files as they are shipped, but for ports and times; `site` gives the rest of the daemon's."""
     (folder / "rules").mkdir()
-    changes = {"connwatch-alerts.yml": {r"for: 1h": "for: 5s", r"for: \d+m": "for: 1s"}, "connwatch-recording.yml": {r"\[1h\]": f"[{WINDOW}s]"}}
+    changes = {"connwatch-alerts.yml": {r"for: 1h": "for: 5s", r"for: \d+m": "for: 1s"}, "connwatch-recording.yml": {r"\[1h\]": f"[{window}s]"}}
     for name, change in changes.items():
         (folder / "rules" / name).write_text(_quick((DEPLOY / "rules" / name).read_text(encoding="utf-8"), change), encoding="utf-8")
     changed = {
@@ -105,21 +105,23 @@ def _configurations(folder: Path, daemon: int, alertmanager: int, told: int) -> 
     (folder / "prometheus.yml").write_text(_quick((DEPLOY / "prometheus.yml").read_text(encoding="utf-8"), changed), encoding="utf-8")
     changed = {r"group_wait: \w+": "group_wait: 1s", r"group_interval: \w+": "group_interval: 2s", "127.0.0.1:9095": f"127.0.0.1:{told}"}
     (folder / "alertmanager.yml").write_text(_quick((DEPLOY / "alertmanager.yml").read_text(encoding="utf-8"), changed), encoding="utf-8")
+    (folder / "token").write_text(TOKEN, encoding="utf-8")
+    (folder / "token").chmod(0o600)
+    web = f'[http]\nlisten = "127.0.0.1:{daemon}"\ntoken_file = "{folder}/token"\n'
+    (folder / "connwatch.toml").write_text(f'[state]\npath = "{folder}/state.db"\n{web}{site(folder, told)}', encoding="utf-8")
+
+
+def _two_logs(folder: Path, told: int) -> str:
+    """Two logs that a test writes, and one target, the webhook."""
     logs = "".join(
         f'[[sources]]\nname = "{name}"\nkind = "file"\npath = "{folder}/{name}.log"\nstart = "beginning"\n' for name in ("nginx-proxy", "coda-mcp")
     )
     for name in ("nginx-proxy", "coda-mcp"):
         (folder / f"{name}.log").touch()
-    (folder / "token").write_text(TOKEN, encoding="utf-8")
-    (folder / "token").chmod(0o600)
     (folder / "targets").write_text(f"name:phone=json://127.0.0.1:{told}/inbox\n", encoding="utf-8")
     (folder / "targets").chmod(0o600)
-    (folder / "connwatch.toml").write_text(
-        f'[state]\npath = "{folder}/state.db"\n[http]\nlisten = "127.0.0.1:{daemon}"\ntoken_file = "{folder}/token"\n'
-        f'[metrics]\nhosts = ["mcp.example.org", "mcp.example.com"]\n{logs}'
-        f'[alerts]\ntargets_file = "{folder}/targets"\nwait_seconds = 1\ngrace_seconds = 0\n',
-        encoding="utf-8",
-    )
+    hosts = '[metrics]\nhosts = ["mcp.example.org", "mcp.example.com"]\n'
+    return f'{hosts}{logs}[alerts]\ntargets_file = "{folder}/targets"\nwait_seconds = 1\ngrace_seconds = 0\n'
 
 
 @contextmanager
@@ -148,7 +150,7 @@ def _telling(told: Told) -> Iterator[int]:
 
 
 @contextmanager
-def _program(folder: Path, ready: str, *command: str) -> Iterator[None]:
+def program(folder: Path, ready: str, *command: str) -> Iterator[None]:
     """A program, from when it answers at `ready`."""
     log = folder / f"{Path(command[0]).name}.said"
     with log.open("wb") as said:
@@ -168,9 +170,10 @@ def _program(folder: Path, ready: str, *command: str) -> Iterator[None]:
 
 
 @contextmanager
-def world(folder: Path) -> Iterator[World]:
+def world(folder: Path, site: Callable[[Path, int], str] = _two_logs, window: int = WINDOW) -> Iterator[World]:
     """Daemon, Prometheus, Alertmanager and a webhook, all at work; the daemon was scraped at least twice before anything happened.
 
+    `site` gives the daemon's sources, targets and times; it is called with the folder and the webhook's port. `window` is in seconds.
     What Prometheus finds before it has taken note of Alertmanager is sent again a second later, not after a minute.
     """
     daemon, prometheus, alertmanager = free_port(), free_port(), free_port()
@@ -188,9 +191,9 @@ def world(folder: Path) -> Iterator[World]:
         ),
     )  # fmt: skip
     with ExitStack() as stack:
-        _configurations(folder, daemon, alertmanager, stack.enter_context(_telling(made.told)))
-        for program in programs:
-            stack.enter_context(_program(folder, *program))
+        _configurations(folder, daemon, alertmanager, stack.enter_context(_telling(made.told)), site, window)
+        for one in programs:
+            stack.enter_context(program(folder, *one))
         wait(lambda: made.now("count_over_time(connwatch_state_healthy[1m]) >= 2"))
         yield made
 

@@ -20,6 +20,7 @@ __all__ = ["SLACK", "Exchange", "Joiner"]
 SLACK = 0.02  # seconds by which the two engines' stamps of one request may disagree
 HOLD = 1.0  # seconds that an application's request waits for the proxy's line before it goes on alone
 _SHORT = 0.3  # seconds: requests this young end in the order in which they began, older ones are waiting for something
+_EARLY = 1.0  # seconds that an application's line may be before the beginning that a proxy's line with a duration tells
 _LATE = 3600.0  # seconds that an application's request may still be open behind the proxy
 _KEPT = 5_000  # exchanges of applications remembered for late lines
 _AHEAD = 64  # requests without a time that are looked through for a partner
@@ -164,7 +165,8 @@ class Joiner:
         if rows:
             while rows and at - rows[0].at > _LATE:
                 rows.popleft()
-            fits = [row for row in rows if row.at <= at + SLACK]
+            began = at - (_LATE if request.duration is None else request.duration + _EARLY)
+            fits = [row for row in rows if began <= row.at <= at + SLACK]
             if request.status == 401:
                 fits = [row for row in fits if not row.request.authorization] or fits
             if fits:

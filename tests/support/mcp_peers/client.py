@@ -1,13 +1,14 @@
 """A real MCP client, by the official Python SDK: connects to a server behind OAuth, calls a tool, closes.
 
-    client.py URL AGENT [--unused]
+    client.py URL AGENT [--before AGENT] [--name NAME] [--callback URL] [--unused]
 
-Exit status 0: it did all that. With --unused it stops once it has its token. A browser's part is one request that follows no redirect.
+Exit status 0: it did all that. AGENT is what it calls itself; with --before requests without a token are made under another name, as some hosted
+clients do. With --unused it stops once it has its token. A browser's part is one request that follows no redirect.
 Run by the interpreter that has the SDK, not by that of the tests.
 """
 
+import argparse
 import asyncio
-import sys
 import urllib.error
 import urllib.parse
 import urllib.request
@@ -19,7 +20,6 @@ from mcp.client.streamable_http import streamable_http_client
 from mcp.shared.auth import OAuthClientMetadata
 
 BROWSER = "Mozilla/5.0 (X11; Linux x86_64; rv:128.0) Gecko/20100101 Firefox/128.0"
-CALLBACK = "https://claude.ai/api/mcp/auth_callback"
 
 
 class EnoughError(Exception):
@@ -71,20 +71,32 @@ class Browser:
 
 
 async def main():
-    url, agent, unused = sys.argv[1], sys.argv[2], "--unused" in sys.argv
+    parser = argparse.ArgumentParser()
+    parser.add_argument("url")
+    parser.add_argument("agent")
+    parser.add_argument("--before")
+    parser.add_argument("--name", default="Claude")
+    parser.add_argument("--callback", default="https://claude.ai/api/mcp/auth_callback")
+    parser.add_argument("--unused", action="store_true")
+    args = parser.parse_args()
     browser = Browser()
     auth = OAuthClientProvider(
-        url, OAuthClientMetadata(client_name="Claude", redirect_uris=[CALLBACK]), Memory(unused),
+        args.url, OAuthClientMetadata(client_name=args.name, redirect_uris=[args.callback]), Memory(args.unused),
         redirect_handler=browser.open, callback_handler=browser.callback,
     )  # fmt: skip
+
+    async def call_itself(request):
+        request.headers["User-Agent"] = args.agent if "Authorization" in request.headers else args.before
+
+    hooks = {"request": [call_itself]} if args.before else {}
     try:
-        http = httpx2.AsyncClient(auth=auth, headers={"User-Agent": agent}, timeout=15)
-        async with http, Client(streamable_http_client(url, http_client=http)) as client:
+        http = httpx2.AsyncClient(auth=auth, headers={"User-Agent": args.agent}, event_hooks=hooks, timeout=15)
+        async with http, Client(streamable_http_client(args.url, http_client=http)) as client:
             await client.list_tools()
             answer = await client.call_tool("add", {"a": 20, "b": 22})
             assert "42" in str(answer.content), answer
     except BaseException as error:
-        if unused and any(isinstance(one, EnoughError) for one in leaves(error)):
+        if args.unused and any(isinstance(one, EnoughError) for one in leaves(error)):
             return
         raise
 

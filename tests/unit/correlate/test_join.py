@@ -134,6 +134,14 @@ def test_a_known_duration_tells_which() -> None:
     assert [("proxy", 4), ("app", 2)] in [lines(event) for event in logs.events()]
 
 
+def test_a_known_duration_tells_that_an_old_request_is_none_of_it() -> None:
+    logs = Logs()
+    logs.app(10.0, "- POST /mcp 200")
+    logs.proxy(24.0, "httpx POST /mcp 200", duration=0.03)
+    logs.app(24.1, "- POST /mcp 200")
+    assert [lines(event) for event in logs.events()] == [[("app", 1)], [("proxy", 2)], [("app", 3)]]
+
+
 def test_young_requests_end_as_they_began_and_an_old_one_is_waiting_for_something() -> None:
     logs = Logs()
     for at in (5.0, 10.0, 10.1):
