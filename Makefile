@@ -63,6 +63,7 @@ accuracy: $(STAMP) ## score against recorded truth in CASES and hold the floors 
 docs: $(STAMP) ## renew what README.md and docs/ show of output and catalogue, the dashboards, and completion
 	$(BIN)/python tools/reference.py --write
 	$(BIN)/python tools/outputs.py --write
+	$(BIN)/python tools/pictures.py --write
 	$(BIN)/python tools/dashboards.py
 	$(BIN)/python tools/completions.py
 

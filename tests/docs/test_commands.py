@@ -53,6 +53,11 @@ def test_no_block_of_output_escapes_the_check():
         assert text.count("<!-- output of:") == len(re.findall(r"<!-- output of: connwatch [^\n]*? -->\n`{3,}\w*\n", text)), page.name
 
 
+def test_the_pictures_are_what_the_program_draws():
+    done = subprocess.run([sys.executable, str(ROOT / "tools" / "pictures.py")], cwd=ROOT, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stdout + done.stderr
+
+
 def test_reference_pages_follow_the_catalogue():
     done = subprocess.run([sys.executable, str(ROOT / "tools" / "reference.py")], capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stdout + done.stderr

@@ -51,8 +51,10 @@ def notice_lines(notice: Notice, text: Text, width: int | None, *, whole: bool =
     title = text.title if width is None else cut(text.title, max(width - cells(when) - 2 - 11, 20))
     yield [(when, "faint"), ("  ", ""), (padded(notice.kind, 9), _TONES[text.tone]), ("  ", ""), (title, "strong" if whole else "")]
     if whole:
-        for line in text.plain.splitlines():
-            yield [("    ", ""), (line, "")]
+        yield []
+        for line in text.plain.splitlines():  # what is set in is a table, and stays as it is
+            for part in [line] if line.startswith(" ") else wrapped(line, None if width is None else width - 4) or [""]:
+                yield [("    ", ""), (part, "")]
         yield []
 
 
