@@ -13,6 +13,7 @@ have() {
         promtool) command -v promtool prometheus > /dev/null || [ -x "$cache/usr/bin/promtool" ] ;;
         alertmanager) command -v prometheus-alertmanager > /dev/null && command -v amtool > /dev/null ;;
         mcp) [ -x .cache/mcp/bin/python ] && .cache/mcp/bin/python -c 'import mcp' 2> /dev/null ;;
+        grafana) [ -x .cache/grafana/bin/python ] && .cache/grafana/bin/python -c 'import grafana_foundation_sdk' 2> /dev/null ;;
         mcp-js) command -v node > /dev/null && [ -d .cache/mcp-js/node_modules/@modelcontextprotocol/sdk ] ;;
         nginx | haproxy) command -v "$1" > /dev/null || [ -x "/usr/sbin/$1" ] ;;
         dockerd) { command -v dockerd > /dev/null || [ -x /usr/sbin/dockerd ]; } && command -v docker > /dev/null && command -v busybox > /dev/null ;;
@@ -95,6 +96,9 @@ get_mcp-js() {
     npm install --prefix .cache/mcp-js --silent --no-audit --no-fund --ignore-scripts '@modelcontextprotocol/sdk@1.32.2' > /dev/null 2>&1
 }
 
+# The types that Grafana publishes for dashboards; the version is that of the schema, with an epoch.
+get_grafana() { .venv/bin/python -m venv --clear .cache/grafana && .cache/grafana/bin/pip install -q --disable-pip-version-check 'grafana-foundation-sdk==1769699998!10.1.0' > /dev/null 2>&1; }
+
 get_promtool() {
     mkdir -p "$cache" && chmod 755 "$cache"
     (cd "$cache" && apt-get download -qq prometheus > /dev/null 2>&1 && dpkg -x prometheus_*.deb . && rm -f prometheus_*.deb)
@@ -103,9 +107,9 @@ get_promtool() {
 # Alertmanager reads templates at a fixed path of the system, so this one is installed; install() keeps it from being started.
 get_alertmanager() { install prometheus-alertmanager; }
 
-for component in nginx promtool alertmanager dockerd docker26 compose debian wheels systemd haproxy sshd journal chromium mcp mcp-js; do
+for component in nginx promtool alertmanager dockerd docker26 compose debian wheels systemd haproxy sshd journal chromium grafana mcp mcp-js; do
     have "$component" && continue
-    if [[ "$component" = mcp* ]] || [ "$component" = wheels ]; then
+    if [[ "$component" = mcp* ]] || [ "$component" = grafana ] || [ "$component" = wheels ]; then
         may_fetch && say "installing $component" && "get_$component"
     elif may_install; then
         say "installing $component"
@@ -123,6 +127,7 @@ for component in nginx promtool alertmanager dockerd docker26 compose debian whe
         haproxy) say "no haproxy: the docker source is not tried behind a socket proxy (apt-get install haproxy)" ;;
         chromium) say "no browser: the page is not tried in one (apt-get install chromium)" ;;
         mcp) say "no MCP SDK: the whole path is not tried with real clients (pip install mcp, into .cache/mcp)" ;;
+        grafana) say "no Grafana SDK: dashboards are not read into Grafana's types (pip install grafana-foundation-sdk, into .cache/grafana)" ;;
         mcp-js) say "no MCP SDK for TypeScript: the day of an operator is not tried (apt-get install nodejs npm; npm install @modelcontextprotocol/sdk, into .cache/mcp-js)" ;;
         sshd) say "no sshd, or not all that its tests need: some are skipped (apt-get install openssh-server iptables iproute2 busybox-static)" ;;
         journal) say "no journal: tests of the journald source are skipped (apt-get install systemd-journal-remote)" ;;
