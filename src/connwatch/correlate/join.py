@@ -25,7 +25,7 @@ _LATE = 3600.0  # seconds that an application's request may still be open behind
 _KEPT = 5_000  # exchanges of applications remembered for late lines
 _AHEAD = 64  # requests without a time that are looked through for a partner
 _TROUBLE_NEAR = 2.0  # seconds between an error line and the access line that it explains
-_GIVEN_UP = 499  # statuses from here on are the proxy's own, or an application's that broke
+_GIVEN_UP = 499  # the client left; statuses from here on are the proxy's own, or an application's that broke
 _CLOSED_NEAR = 0.5  # seconds between the end of a session and the line of its stream
 
 # What an application answers right after it logged such a trouble without naming the request.
@@ -161,12 +161,12 @@ class Joiner:
 
     def _partner(self, at: float, request: Request) -> Exchange | None:
         target = _target(request)
-        rows = self._open.get(target)
-        if rows:
+        told = None if request.status == _GIVEN_UP else (None, request.status)  # what the application can have said of it
+        if rows := self._open.get(target):
             while rows and at - rows[0].at > _LATE:
                 rows.popleft()
             began = at - (_LATE if request.duration is None else request.duration + _EARLY)
-            fits = [row for row in rows if began <= row.at <= at + SLACK]
+            fits = [row for row in rows if began <= row.at <= at + SLACK and (told is None or row.request.status in told)]
             if request.status == 401:
                 fits = [row for row in fits if not row.request.authorization] or fits
             if fits:
@@ -179,7 +179,7 @@ class Joiner:
             for index, row in enumerate(queue):
                 if index >= _AHEAD:
                     break
-                if _target(row.request) == target and not (request.status == 401 and row.request.authorization):
+                if _target(row.request) == target and (told is None or row.request.status in told) and not (request.status == 401 and row.request.authorization):
                     del queue[index]
                     row.at = at
                     self._retire(queue, index, at)

@@ -96,6 +96,16 @@ def test_what_has_no_partner_is_an_event_of_its_own() -> None:
     assert [lines(event) for event in logs.events()] == [[("app", 1)], [("proxy", 2)], [("proxy", 3)]]
 
 
+def test_an_answer_that_the_application_did_not_give_is_no_partner_of_one_that_it_gave() -> None:
+    logs = Logs()
+    logs.timeless("- POST /mcp 401")
+    logs.app(10.0, "httpx POST /mcp 200")
+    logs.proxy(10.1, "httpx POST /mcp 502")
+    logs.proxy(10.2, "httpx POST /mcp 499")
+    logs.proxy(10.3, "httpx POST /mcp 401")
+    assert sorted(lines(event) for event in logs.events()) == [[("proxy", 3)], [("proxy", 4), ("app", 2)], [("proxy", 5), ("app", 1)]]
+
+
 def test_an_application_waits_for_its_proxy_but_not_long() -> None:
     logs = Logs()
     logs.app(10.0, "httpx POST /mcp 200")
@@ -305,7 +315,7 @@ def test_an_error_line_of_the_same_second_explains_too_though_it_comes_after() -
 
 def test_an_error_may_explain_what_was_handed_on() -> None:
     logs = Logs()
-    logs.app(10.0, "httpx POST /mcp 502")
+    logs.app(10.0, "httpx POST /mcp 504")
     (event,) = logs.events(until=20.0)
     logs.trouble(30.0, "upstream-timeout", "POST", "/mcp")
     logs.proxy(30.0, "httpx POST /mcp 504")
