@@ -11,6 +11,7 @@ from __future__ import annotations
 from collections import OrderedDict, deque
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from itertools import islice
 
 from connwatch.model.event import Event, Evidence
 from connwatch.model.record import Detail, Request, Trouble
@@ -176,10 +177,9 @@ class Joiner:
                     del self._open[target]
                 return partner
         for queue in self._timeless.values():
-            for index, row in enumerate(queue):
-                if index >= _AHEAD:
-                    break
-                if _target(row.request) == target and (told is None or row.request.status in told) and not (request.status == 401 and row.request.authorization):
+            for index, row in enumerate(islice(queue, _AHEAD)):
+                app = row.request
+                if _target(app) == target and (told is None or app.status in told) and not (request.status == 401 and app.authorization):
                     del queue[index]
                     row.at = at
                     self._retire(queue, index, at)
