@@ -13,7 +13,7 @@ ARGS   ?=
 # Without stored bytecode every start would compile the program anew, and hundreds of starts are measured here.
 unexport PYTHONDONTWRITEBYTECODE
 
-.PHONY: help venv lock run test lint types imports coverage metrics rules accuracy docs dist bench follow soak audit fuzz flood check clean
+.PHONY: help venv lock run test lint types imports coverage metrics rules accuracy docs dist bench follow soak audit fuzz flood day check clean
 
 help: ## this list
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-10s %s\n", $$1, $$2 }' Makefile
@@ -85,6 +85,10 @@ audit: ## known vulnerabilities of what the lock file pins (skipped where nobody
 
 fuzz: $(STAMP) ## made-up lines, targets, templates and requests for SECONDS=600
 	@CONNWATCH_FUZZ_SECONDS=$(or $(SECONDS),600) $(BIN)/pytest -p no:randomly tests/fuzz $(ARGS)
+
+day: $(STAMP) ## a day with real nginx, server, clients, Prometheus and mails; three faults (three minutes)
+	@tools/real.sh
+	@PATH="$$PWD/.cache/real/usr/bin:$$PATH" CONNWATCH_DAY=1 $(BIN)/pytest -s tests/real/test_whole.py $(ARGS)
 
 flood: $(STAMP) ## a million forged attempts through the daemon, and one real one (a quarter of an hour)
 	@mkdir -p .cache

@@ -8,6 +8,7 @@ the rules that are shipped. Only times are short.
 from __future__ import annotations
 
 import json
+import os
 import re
 import subprocess
 import sys
@@ -28,7 +29,13 @@ from support.street import CHATGPT, CURSOR, HOST, STOCK, Client, Street
 from support.street import missing as no_street
 
 WHY = no_street() or no_prometheus()
-pytestmark = [pytest.mark.real, pytest.mark.skipif(WHY is not None, reason=str(WHY)), pytest.mark.timeout(300)]
+ASKED = "CONNWATCH_DAY" in os.environ  # three minutes, and a machine that is busy with other tests makes it miss its times
+pytestmark = [
+    pytest.mark.real,
+    pytest.mark.skipif(not ASKED, reason="three minutes by itself: `make day`"),
+    pytest.mark.skipif(WHY is not None, reason=str(WHY)),
+    pytest.mark.timeout(300),
+]
 
 WINDOW = 60  # seconds: what is an hour in Prometheus' rules
 #: How long a token may lie unused, in seconds. The shipped limits are twenty seconds and a minute.
