@@ -45,7 +45,8 @@ class Sshd:
         self._settings.write_text(
             f"Port {self.port}\nListenAddress {address}\nHostKey {host}\nAuthorizedKeysFile {folder}/authorized\nPidFile none\nStrictModes no\n"
             f"UsePAM no\nPasswordAuthentication no\nKbdInteractiveAuthentication no\nPermitRootLogin prohibit-password\nMaxStartups 100\n"
-            f"SetEnv PATH={self.bin}:/usr/local/bin:/usr/bin:/bin CONNWATCH_TEST={folder}\n"
+            # A home of its own: what a user's shell does at its start takes time, and may leave locks when a session is killed.
+            f"SetEnv PATH={self.bin}:/usr/local/bin:/usr/bin:/bin CONNWATCH_TEST={folder} HOME={folder}\n"
         )
         self._process: subprocess.Popen[bytes] | None = None
 
