@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from fnmatch import fnmatchcase
 from typing import Final, Literal, NamedTuple
 
 from connwatch.alerts.policy import Weight
@@ -51,6 +52,11 @@ class Key(NamedTuple):
     server: str
     step: str
     code: str
+
+    def fits(self, *, client: str = "*", server: str = "*", code: str = "*") -> bool:
+        """Whether globs over these, compared without case, take it."""
+        pairs = (self.client, client), (self.server, server), (self.code, code)
+        return all(fnmatchcase(value.lower(), pattern.lower()) for value, pattern in pairs)
 
     @property
     def cause(self) -> tuple[str, str, str]:

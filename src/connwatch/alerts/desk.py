@@ -130,7 +130,7 @@ class Desk:
         if good is not None and good[0] > attempt.ended_at and good[1] in rule.recovered_by:
             alert.count += 1
             self._spells.note(alert, "recovered", now)
-            self._spells.touch(alert, None if alert.due_at is None else alert.due_at)
+            self._spells.touch(alert, alert.due_at)
             if alert.count == 1:
                 self._spells.end(alert)
             return

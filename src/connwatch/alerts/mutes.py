@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections import deque
 from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass, field
-from fnmatch import fnmatchcase
 from typing import Final, Protocol
 
 from connwatch.alerts.alert import Alert, Key, Reason
@@ -32,8 +31,7 @@ class Silence:
 
     def covers(self, key: Key, now: float) -> bool:
         """Whether it holds for this now."""
-        pairs = (key.client, self.client), (key.server, self.server), (key.code, self.code)
-        return self.since <= now < self.until and all(fnmatchcase(value.lower(), pattern.lower()) for value, pattern in pairs)
+        return self.since <= now < self.until and key.fits(client=self.client, server=self.server, code=self.code)
 
 
 class Window(Protocol):

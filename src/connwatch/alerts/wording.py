@@ -70,7 +70,7 @@ class Writer:
             "step": stage_title(key.step),
             "code": key.code,
             "title": plain(self._titles.get(key.code, key.code)),
-            "count": f"{count} attempt{'' if count == 1 else 's'}",
+            "count": _attempts(count),
             "since": _moment(min(one.first_at for one in entries)),
             "until": _moment(max(one.last_at for one in entries)),
             "flaps": str(max(one.flaps for one in entries)),
@@ -79,7 +79,7 @@ class Writer:
         }
         if len(entries) > 1:
             values["others"] = "\n".join(
-                f"{_who(one.key.client)}: {one.count} attempt{'' if one.count == 1 else 's'}, the last {_moment(one.last_at)} UTC"
+                f"{_who(one.key.client)}: {_attempts(one.count)}, the last {_moment(one.last_at)} UTC"
                 for one in entries[:_MOST_CLIENTS]
             )
         names = [name for one in (last, *entries) for name in reversed(one.attempts)]
@@ -150,6 +150,10 @@ def _host(name: str) -> str:
 
 def _listed(names: list[str]) -> str:
     return names[0] if len(names) == 1 else f"{', '.join(names[:-1])} and {names[-1]}"
+
+
+def _attempts(count: int) -> str:
+    return f"{count} attempt{'' if count == 1 else 's'}"
 
 
 def _silence(*, client: str = "", server: str = "", code: str = "") -> str:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from typing import TYPE_CHECKING
 
 from connwatch.alerts.policy import Pace, Policy, compile_policy
@@ -42,16 +41,16 @@ def writer_of(setup: Setup, policy: Policy, settings: AlertSettings) -> Writer:
 
 def orders_of(setup: Setup) -> Orders:
     """All that a running daemon has to know of telling people. Raises ConfigError."""
+    from connwatch.cli.targets import configured_targets
     from connwatch.daemon.newsroom import Orders
     from connwatch.notify.courier import Rate
-    from connwatch.notify.targets import find_targets
     from connwatch.settings.maintenance import windows
 
     settings, policy = alert_settings(setup), policy_of(setup)
     return Orders(
         policy,
         writer_of(setup, policy, settings),
-        find_targets(settings.targets_file, os.environ),
+        configured_targets(setup),
         pace_of(settings),
         windows(settings.maintenance),
         Rate(settings.rate_messages, settings.rate_seconds),

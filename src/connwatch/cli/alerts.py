@@ -70,11 +70,10 @@ def _now(setup: Setup, since: float | None, *, as_json: bool) -> int:
     from connwatch.alerts.serial import alert_row
     from connwatch.cli.alertlines import alert_lines
     from connwatch.cli.spans import write
-    from connwatch.settings.models import Settings
     from connwatch.store.library import Library
     from connwatch.store.outbox import Outbox
 
-    path = (setup.settings or Settings()).state.path
+    path = setup.state_path
     outbox = Outbox(Library.of_file(path))
     found = [one for one in outbox.in_mind() if one.state not in ("over", "noted")] if since is None else outbox.alerts(since=since)
     found.sort(key=lambda one: one.last_at)
@@ -105,12 +104,11 @@ def _preview(
         setup, inputs = ready(files, config, log_formats)
         turns = turns_of_logs(setup.engine(live=True), inputs, setup.lateness)
     else:
-        from connwatch.settings.models import Settings
         from connwatch.store.library import Choice, Library
 
         setup = prepare(config, {})
         since = time.time() - 86_400 if since is None else since
-        library = Library.of_file((setup.settings or Settings()).state.path)
+        library = Library.of_file(setup.state_path)
         turns = turns_of_attempts(library.attempts(Choice(since=since), limit=1_000_000))
         mutes.restarts.take(library.marks(since - 60, time.time()))
     settings = alert_settings(setup)

@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 from typing import Any, Final, Literal
 
 from connwatch.cli.checking import Look
-from connwatch.sources.containers import identity
+from connwatch.sources.containers import PROJECT, SERVICE, identity
 
 __all__ = ["SETTINGS", "Container", "Engine", "Found", "LogFile", "Role", "container_of", "is_server", "role_of", "units_named"]
 
@@ -19,7 +19,6 @@ Role = Literal["proxy", "server", "tunnel", "other"]
 
 #: The variables that are read; all others of an environment, with the secrets among them, are dropped where they come in.
 SETTINGS: Final = ("LOG_FORMAT", "LOG_JSON", "DISABLE_ACCESS_LOGS", "HTTPS_METHOD", "VIRTUAL_HOST")
-_PROJECT, _SERVICE = "com.docker.compose.project", "com.docker.compose.service"
 _PROXIES: Final = ("nginx-proxy", "nginx", "traefik", "caddy", "haproxy")
 _HELPERS: Final = ("companion", "docker-gen", "letsencrypt", "connwatch")
 _MOST_HOSTS: Final = 20
@@ -128,13 +127,13 @@ def container_of(inspected: Mapping[str, Any], look: Look | None = None) -> Cont
     given = (entry.partition("=") for entry in config.get("Env") or ())
     settings = {name: value for name, _, value in given if name in SETTINGS}
     name, image = identity(str(inspected.get("Name") or "")), str(config.get("Image") or "")
-    service = str(labels.get(_SERVICE) or "")
+    service = str(labels.get(SERVICE) or "")
     return Container(
         name,
         image,
         role_of(image, name, service, virtual_host="VIRTUAL_HOST" in settings),
         str((inspected.get("State") or {}).get("Status") or ""),
-        str(labels.get(_PROJECT) or ""),
+        str(labels.get(PROJECT) or ""),
         service,
         str(((inspected.get("HostConfig") or {}).get("LogConfig") or {}).get("Type") or ""),
         settings,

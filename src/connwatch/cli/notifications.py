@@ -50,19 +50,18 @@ def notifications(since: float | None, limit: int, full: bool, as_json: bool, co
     from connwatch.cli.alerting import alert_settings, policy_of, writer_of
     from connwatch.cli.alertlines import alert_lines, notice_lines
     from connwatch.cli.spans import write
-    from connwatch.settings.models import Settings
     from connwatch.store.library import Library
     from connwatch.store.outbox import Outbox
 
     setup = prepare(config, {})
-    path = (setup.settings or Settings()).state.path
+    path = setup.state_path
     library = Library.of_file(path)
     outbox, after = Outbox(library), time.time() - 7 * 86_400 if since is None else since
     writer = writer_of(setup, policy_of(setup), alert_settings(setup))
 
     def find(name: str) -> Any:
         try:
-            return next(iter(library.called(name)), None)
+            return library.attempt(name)
         except SourceError:
             return None
 

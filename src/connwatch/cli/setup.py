@@ -42,6 +42,13 @@ class Setup:
         """Seconds to wait for lines that are late."""
         return self.settings.engine.lateness_seconds if self.settings is not None else 2.0
 
+    @property
+    def state_path(self) -> Path:
+        """Where the daemon keeps its state, by the settings or their defaults."""
+        from connwatch.settings.models import Settings
+
+        return (self.settings or Settings()).state.path
+
     def classifier_options(self) -> Options:
         """What the settings say of endpoints, for the rules."""
         from connwatch.model.event import Stage

@@ -66,12 +66,11 @@ def silence(
     config: Path | None,
 ) -> None:
     """One of three: begin, list, end."""
-    from connwatch.settings.models import Settings
     from connwatch.store.outbox import Silences
 
     if sum((seconds is not None, as_list, number is not None)) != 1:
         raise click.UsageError("say how long with --for, or --list those there are, or --end one of them")
-    path = (prepare(config, {}).settings or Settings()).state.path
+    path = prepare(config, {}).state_path
     silences, now = Silences.of_file(path), time.time()
     if as_list:
         _show(silences.all(after=now - 86_400), now, as_json=as_json)

@@ -53,13 +53,12 @@ class Archive(Protocol):
 
 def archive_of(setup: Setup, address: str | None) -> Archive:
     """What can be read: see above. `address` asks for a daemon and nothing else. Raises SourceError."""
-    from connwatch.settings.models import Settings
     from connwatch.store.library import Library
 
     daemon = daemon_of(setup.settings, address)
     if address is not None:
         return _Far(daemon)
-    path = (setup.settings or Settings()).state.path
+    path = setup.state_path
     try:
         return _Near(Library.of_file(path), str(path))
     except SourceError as error:

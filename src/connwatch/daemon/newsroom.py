@@ -18,7 +18,7 @@ from connwatch.alerts.text import Text
 from connwatch.alerts.wording import Writer
 from connwatch.daemon.postbox import Postbox
 from connwatch.daemon.telling import Teller
-from connwatch.model.attempt import GOOD, Attempt
+from connwatch.model.attempt import GOOD
 from connwatch.notify.courier import Courier, Rate
 from connwatch.notify.heartbeat import Heartbeat
 from connwatch.notify.targets import Targets
@@ -52,7 +52,7 @@ class Newsroom:
 
     def __init__(self, journal: Journal, orders: Orders, now: Callable[[], float], alive: Callable[[], bool]) -> None:
         self._now, self._alive, self._orders = now, alive, orders
-        self._library = library = Library(journal.address)
+        library = Library(journal.address)
         outbox = Outbox(library)
         last_alert, last_notice = outbox.last()
         good = library.attempts(Choice(outcomes=[one.value for one in GOOD], since=now() - _REMEMBERED), limit=1000)
@@ -67,12 +67,12 @@ class Newsroom:
             last_notice=last_notice,
         )
         silences = Silences(library)
-        self._postbox = Postbox(journal, outbox, lambda notice: self._orders.writer.write(notice, self._find))
+        self._postbox = Postbox(journal, outbox, lambda notice: self._orders.writer.write(notice, library.attempt))
         self.teller = Teller(
             self.desk,
             orders.writer,
             self._route,
-            self._find,
+            library.attempt,
             lambda at: silences.all(after=at),
             self._postbox.put,
             Mutes(windows=orders.windows),
@@ -123,6 +123,3 @@ class Newsroom:
 
     def _route(self, text: Text) -> Sequence[str]:
         return [target.name for target in self._orders.targets.targets if target.wants(text)]
-
-    def _find(self, name: str) -> Attempt | None:
-        return next(iter(self._library.called(name, most=1)), None)

@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import UTC, datetime, time, timedelta, tzinfo
-from fnmatch import fnmatchcase
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
@@ -38,7 +37,7 @@ class Maintenance:
             if end <= begin:
                 end += timedelta(days=1)
             if begin <= here < end and _DAYS[day.weekday()] in self.days:
-                return _fits(self.client, key.client) and _fits(self.server, key.server)
+                return key.fits(client=self.client, server=self.server)
         return False
 
 
@@ -54,10 +53,6 @@ def zone_exists(name: str) -> bool:
     except (OSError, KeyError, ValueError):
         return False
     return True
-
-
-def _fits(pattern: str, value: str) -> bool:
-    return fnmatchcase(value.lower(), pattern.lower())
 
 
 def _zone(name: str) -> tzinfo:

@@ -14,10 +14,10 @@ from typing import Any
 from connwatch.model.mark import Mark, What
 from connwatch.sources.frames import nanoseconds
 
-__all__ = ["EVENTS", "Choice", "Facts", "Known", "identity", "mark_of"]
+__all__ = ["EVENTS", "PROJECT", "SERVICE", "Choice", "Facts", "Known", "identity", "mark_of"]
 
 _TEMPORARY = re.compile(r"[0-9a-f]{12}_")
-_PROJECT, _SERVICE = "com.docker.compose.project", "com.docker.compose.service"
+PROJECT, SERVICE = "com.docker.compose.project", "com.docker.compose.service"
 _MARKS: dict[str, What] = {
     "start": "started",
     "stop": "stopped",
@@ -102,7 +102,7 @@ class Choice:
         """For the engine's list. A name is searched there as a part of names: `means` decides."""
         if self.container is not None:
             return {"name": [re.escape(self.container)]}
-        return {"label": [self.label] if self.label is not None else [f"{_PROJECT}={self.project}", f"{_SERVICE}={self.service}"]}
+        return {"label": [self.label] if self.label is not None else [f"{PROJECT}={self.project}", f"{SERVICE}={self.service}"]}
 
     def means(self, name: str, attributes: Mapping[str, str] | None = None) -> bool:
         """Whether a container is meant. `attributes`: its labels as an event has them; None where the engine has filtered by them already."""
@@ -113,7 +113,7 @@ class Choice:
         if self.label is not None:
             key, equals, value = self.label.partition("=")
             return key in attributes and (not equals or attributes[key] == value)
-        return attributes.get(_PROJECT) == self.project and attributes.get(_SERVICE) == self.service
+        return attributes.get(PROJECT) == self.project and attributes.get(SERVICE) == self.service
 
 
 def mark_of(event: Mapping[str, Any], stream: str) -> Mark | None:

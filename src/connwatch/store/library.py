@@ -117,6 +117,12 @@ class Library:
             rows = connection.execute(f"SELECT body FROM attempts WHERE {where} ORDER BY started_at DESC, id DESC LIMIT ?", (*values, limit))  # noqa: S608 - parts are ours
             return [read_attempt(body) for (body,) in rows]
 
+    def attempt(self, name: str) -> Attempt | None:
+        """The attempt of this id, or None."""
+        with self.asked() as connection:
+            row = connection.execute("SELECT body FROM attempts WHERE id = ?", (name,)).fetchone()
+            return None if row is None else read_attempt(row[0])
+
     def called(self, beginning: str, *, most: int = 10) -> list[Attempt]:
         """The attempts whose id begins so, the latest first."""
         with self.asked() as connection:

@@ -194,14 +194,20 @@ def test_a_stream_outlives_the_time_that_a_request_may_take(tmp_path: Path, monk
     story(tmp_path, tell)
 
 
+async def streams(port: int, count: int) -> list[tuple[asyncio.StreamReader, asyncio.StreamWriter]]:
+    """So many open event streams, each with its first word read."""
+    links = [await asyncio.open_connection("127.0.0.1", port) for _ in range(count)]
+    for reader, writer in links:
+        writer.write(b"GET /api/changes HTTP/1.1\r\nHost: localhost\r\n\r\n")
+        await reader.readuntil(b"retry: 2000")
+    return links
+
+
 def test_where_everybody_asks_the_next_one_is_sent_away_with_a_word(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(Patient, "most", 3)
 
     async def tell(_: Service, port: int) -> None:
-        links = [await asyncio.open_connection("127.0.0.1", port) for _ in range(3)]
-        for reader, writer in links:
-            writer.write(b"GET /api/changes HTTP/1.1\r\nHost: localhost\r\n\r\n")
-            await reader.readuntil(b"retry: 2000")
+        links = await streams(port, 3)
         with contextlib.suppress(ConnectionError):
             assert (await asked(port, b"")).startswith(b"HTTP/1.1 503 ")
         links[0][1].close()
@@ -216,10 +222,7 @@ def test_so_many_streams_and_no_more(tmp_path: Path, monkeypatch: pytest.MonkeyP
     monkeypatch.setattr(app, "MOST_READERS", 2)
 
     async def tell(_: Service, port: int) -> None:
-        links = [await asyncio.open_connection("127.0.0.1", port) for _ in range(2)]
-        for reader, writer in links:
-            writer.write(b"GET /api/changes HTTP/1.1\r\nHost: localhost\r\n\r\n")
-            await reader.readuntil(b"retry: 2000")
+        links = await streams(port, 2)
         status, headers, body = await get(port, "/api/changes")
         assert (status, headers["retry-after"]) == (503, "30")
         assert "2 streams are open already" in body
