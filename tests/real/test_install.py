@@ -55,7 +55,7 @@ cp ~/.ssh/id_ed25519.pub ~/.ssh/authorized_keys
 [ -e /etc/ssh/ssh_host_ed25519_key ] || ssh-keygen -A > /dev/null
 /usr/sbin/sshd -o PermitRootLogin=prohibit-password -o UsePAM=no
 printf 'Host tools-droplet\\n  HostName 127.0.0.1\\n' > ~/.ssh/config
-ssh -o StrictHostKeyChecking=accept-new tools-droplet true
+ssh -o StrictHostKeyChecking=accept-new -o ConnectionAttempts=30 tools-droplet true
 chown root:adm /var/log/nginx
 chmod 750 /var/log/nginx
 """
@@ -101,14 +101,16 @@ def clean(tmp_path: Path) -> Iterator[Clean]:
     words = ["unshare", "--mount", "--net", "--pid", "--fork", "--kill-child", "sh", "-c", LAYER, "layer", str(layer), str(TREE), str(WHEELS)]
     with subprocess.Popen(words, stdout=subprocess.PIPE, text=True) as outer:
         assert outer.stdout is not None
-        assert outer.stdout.readline() == "ready\n"
-        pid = int(Path(f"/proc/{outer.pid}/task/{outer.pid}/children").read_text().split()[0])
-        tree = Clean(pid, layer / "tree")
-        tree.run(GIVEN)
-        tree.put(EXAMPLE, "/var/log/nginx/access.log")
-        tree.run("chown www-data:adm /var/log/nginx/access.log; chmod 640 /var/log/nginx/access.log")
-        yield tree
-        outer.kill()
+        try:
+            assert outer.stdout.readline() == "ready\n"
+            pid = int(Path(f"/proc/{outer.pid}/task/{outer.pid}/children").read_text().split()[0])
+            tree = Clean(pid, layer / "tree")
+            tree.run(GIVEN)
+            tree.put(EXAMPLE, "/var/log/nginx/access.log")
+            tree.run("chown www-data:adm /var/log/nginx/access.log; chmod 640 /var/log/nginx/access.log")
+            yield tree
+        finally:
+            outer.kill()
 
 
 @pytest.fixture(scope="module")
