@@ -247,7 +247,7 @@ class Recorder:
         self._note(source, batch, turn)
         frontier = self._frontier(batch.stream)
         self.ear.heard(source, batch, frontier)
-        self._watermark.heard(source.name, batch.stream, batch.state, frontier, self._now())
+        self._watermark.heard(source.name, batch.stream, batch.state, frontier, self._now(), batch.seen_at if batch.data else None)
         return changes
 
     def _note(self, source: Source, batch: Batch, turn: Turn) -> None:

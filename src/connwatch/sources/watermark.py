@@ -1,11 +1,13 @@
 """How far the past has been seen, over all sources: the time behind which silence is evidence. Pure; time is an argument.
 
 * A live stream has been seen up to now minus the lateness, whether or not lines came.
+* A live stream whose lines come late (a link that was stuck, a log that is written out in gulps) has been seen up to the newest stamp it
+  gave, until it has been quiet for the lateness: the rest of such a gulp is still on its way.
 * A stream that is catching up has been seen up to the newest stamp it gave.
 * A stream that is down has been seen up to where it fell silent.
 
-The watermark is the least of these and never goes back. A stream that is not live holds it, but `hold_max` seconds of waiting at most;
-after that it is deaf: time goes on without it, and `deaf` names it.
+The watermark is the least of these and never goes back. A stream that is not live, or late, holds it, but `hold_max` seconds of waiting at
+most; after that time goes on without it, and where it is down it is deaf: `deaf` names it.
 """
 
 from __future__ import annotations
@@ -18,6 +20,7 @@ from connwatch.sources.source import EVERY_STREAM, State
 __all__ = ["HOLD_MAX", "Watermark"]
 
 HOLD_MAX = 60.0
+COARSE = 1.0  # seconds by which a stamp of whole seconds is older than its line
 
 
 @dataclass(slots=True)
@@ -26,6 +29,8 @@ class _Seen:
     since: float  # when it left the live state
     frontier: float | None = None
     seen_to: float = -math.inf  # how far it had been seen when its state was last told
+    late_from: float = -math.inf  # when the first and the last batch of late lines came
+    late_to: float = -math.inf
 
 
 class Watermark:
@@ -40,8 +45,11 @@ class Watermark:
         """A source has been configured and has not spoken yet."""
         self._seen[source, EVERY_STREAM] = _Seen("down", now)
 
-    def heard(self, source: str, stream: str, state: State, frontier: float | None, now: float) -> None:
-        """A batch was taken: the stream's state after it, and the newest stamp it has given so far (None: it gives no stamps)."""
+    def heard(self, source: str, stream: str, state: State, frontier: float | None, now: float, read_at: float | None = None) -> None:
+        """A batch was taken: the stream's state after it, and the newest stamp it has given so far (None: it gives no stamps).
+
+        `read_at` is when its lines were read; None where it had none, or where they are a backlog.
+        """
         if stream == EVERY_STREAM:
             for key, one in self._seen.items():
                 if key[0] == source:
@@ -50,7 +58,17 @@ class Watermark:
         self._seen.pop((source, EVERY_STREAM), None)
         one = self._seen.setdefault((source, stream), _Seen(state, now))
         one.frontier = frontier
+        if read_at is not None and frontier is not None:
+            self._late(one, read_at - frontier > self._lateness + COARSE, now)
         self._turn(one, state, now)
+
+    def _late(self, one: _Seen, late: bool, now: float) -> None:
+        if not late:
+            one.late_from = one.late_to = -math.inf
+            return
+        if now - one.late_to > self._lateness:
+            one.late_from = now
+        one.late_to = now
 
     def _turn(self, one: _Seen, state: State, now: float) -> None:
         if one.state == "live":
@@ -71,7 +89,8 @@ class Watermark:
     def _reach(self, one: _Seen, now: float) -> float:
         live = now - self._lateness
         if one.state == "live":
-            return live
+            gulping = now - one.late_to <= self._lateness and now - one.late_from <= self._hold_max
+            return min(one.frontier - self._lateness, live) if gulping and one.frontier is not None else live
         if one.state == "catching_up":
             if one.frontier is not None:
                 return min(one.frontier - self._lateness, live)

@@ -68,3 +68,35 @@ def test_a_stream_that_ended_holds_nothing() -> None:
     mark.heard("b", "b", "live", None, 100)
     mark.heard("a", EVERY_STREAM, "ended", None, 100)
     assert mark.value(100) == 98
+
+
+def test_lines_that_come_late_hold_it_until_the_stream_is_quiet() -> None:
+    mark = Watermark(2)
+    mark.heard("a", "a", "live", 1000.0, 1000, 1000)
+    assert mark.value(1100) == 1098
+    mark.heard("a", "a", "live", 1040.0, 1101, 1101)  # a link that was stuck lets go: these were written a minute ago
+    assert mark.value(1101) == 1098
+    mark.heard("a", "a", "live", 1095.0, 1102.5, 1102.5)
+    assert mark.value(1104) == 1098
+    assert mark.value(1105) == 1103
+
+
+def test_a_stamp_of_whole_seconds_does_not_make_a_line_late() -> None:
+    mark = Watermark(2)
+    mark.heard("a", "a", "live", 1000.0, 1002.9, 1002.9)
+    assert mark.value(1003) == 1001
+
+
+def test_lines_that_come_in_time_again_end_the_waiting() -> None:
+    mark = Watermark(2)
+    mark.heard("a", "a", "live", 1000.0, 1100, 1100)
+    assert mark.value(1100) == 998
+    mark.heard("a", "a", "live", 1101.0, 1101, 1101)
+    assert mark.value(1101) == 1099
+
+
+def test_a_clock_that_is_wrong_for_good_holds_it_for_hold_max() -> None:
+    mark = Watermark(2, hold_max=60)
+    for second in range(200):
+        mark.heard("a", "a", "live", 1000.0 + second, 4600.0 + second, 4600.0 + second)
+        assert mark.value(4600.0 + second) == (4598.0 + second if second > 60 else 998.0 + second)
