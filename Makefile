@@ -86,7 +86,7 @@ audit: ## known vulnerabilities of what the lock file pins (skipped where nobody
 fuzz: $(STAMP) ## made-up lines, targets, templates and requests for SECONDS=600
 	@CONNWATCH_FUZZ_SECONDS=$(or $(SECONDS),600) $(BIN)/pytest -p no:randomly tests/fuzz $(ARGS)
 
-day: $(STAMP) ## a day with real nginx, server, clients, Prometheus and mails; three faults (two minutes)
+day: $(STAMP) ## a day with real nginx, server, clients, Prometheus and mails; three faults (three minutes)
 	@tools/real.sh
 	@PATH="$$PWD/.cache/real/usr/bin:$$PATH" $(BIN)/pytest -s tests/real/test_whole.py $(ARGS)
 

@@ -2,8 +2,9 @@
 
 The pair is (method, path with query), nearest in time, the application first (with a little slack); a 401 is paired only with a
 request that came without a token; the late line of a stream is told by the session that was just closed. An application's log
-without time stamps is paired by order alone. What has no partner becomes an event of its own: a health check made inside, an
-aborted request, a request that the proxy answered itself. Records come in the order of time; time is an argument.
+without time stamps is paired by order alone; where it is watched while it grows, its lines have the time of their reading, and may be
+overtaken by the proxy's. What has no partner becomes an event of its own: a health check made inside, an aborted request, a request
+that the proxy answered itself. Records come in the order of time; time is an argument.
 """
 
 from __future__ import annotations
@@ -13,10 +14,11 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from itertools import islice
 
+from connwatch.correlate.exchange import Exchange, Overtaken, Target, target_of
 from connwatch.model.event import Event, Evidence
 from connwatch.model.record import Detail, Request, Trouble
 
-__all__ = ["SLACK", "Exchange", "Joiner"]
+__all__ = ["SLACK", "Joiner"]
 
 SLACK = 0.02  # seconds by which the two engines' stamps of one request may disagree
 HOLD = 1.0  # seconds that an application's request waits for the proxy's line before it goes on alone
@@ -38,23 +40,6 @@ _ANSWERS = {
     "token-rejected": (401, 403),
     "other": (500,),
 }
-_Target = tuple[str, str, tuple[tuple[str, str], ...]]
-
-
-@dataclass(slots=True)
-class Exchange:
-    """One HTTP request, as far as the logs have told it. `event` is set once it was handed on, and shares the evidence from then on."""
-
-    at: float
-    source: int
-    request: Request
-    line: int  # in the log that told of it first
-    evidence: list[Evidence]
-    keys: list[tuple[str, str]]
-    facts: dict[str, str]
-    due: float  # when it goes on: with its proxy's line, or when that is not waited for any longer
-    event: Event | None = None
-
 
 @dataclass(slots=True)
 class Joiner:
@@ -63,13 +48,14 @@ class Joiner:
     classify: Callable[[Request, float], Event | None]
     changed: Callable[[Event], None]
     _waiting: deque[Exchange] = field(default_factory=deque)
-    _open: OrderedDict[_Target, deque[Exchange]] = field(default_factory=OrderedDict)
+    _open: OrderedDict[Target, deque[Exchange]] = field(default_factory=OrderedDict)
     _by_line: OrderedDict[tuple[int, int], Exchange] = field(default_factory=OrderedDict)
     _latest: dict[int, Exchange] = field(default_factory=dict)
     _timeless: dict[int, deque[Exchange]] = field(default_factory=dict)
     _troubles: deque[tuple[float, Trouble]] = field(default_factory=lambda: deque(maxlen=256))
     _failed: deque[tuple[float, Exchange]] = field(default_factory=lambda: deque(maxlen=256))  # answered by the proxy, nobody has said why
     _closed: deque[tuple[float, str]] = field(default_factory=lambda: deque(maxlen=256))
+    _overtaken: Overtaken = field(default_factory=Overtaken)
     _two_logs: bool = False
     _now: float = float("-inf")
 
@@ -78,7 +64,11 @@ class Joiner:
         if isinstance(record, Request):
             if record.role == "app":
                 self._two_logs = True
-                self._waiting.append(self._begin(at, source, record))
+                exchange = self._overtaken.partner(at, record) if record.at is None else None
+                if exchange is None:
+                    self._waiting.append(self._begin(at, source, record))
+                else:
+                    self._add(exchange, source, record)
             else:
                 self._end(at, source, record)
         elif isinstance(record, Detail):
@@ -131,7 +121,7 @@ class Joiner:
         self._remember(source, request.line, exchange)
         self._latest[source] = exchange
         if not timeless:
-            self._open.setdefault(_target(request), deque(maxlen=256)).append(exchange)
+            self._open.setdefault(target_of(request), deque(maxlen=256)).append(exchange)
             if len(self._open) > _KEPT:
                 self._open.popitem(last=False)
             if request.method == "DELETE":
@@ -143,6 +133,8 @@ class Joiner:
         if partner is None:
             exchange = Exchange(at, source, request, request.line, [Evidence(request.source, request.line, request.end_line)], [], {}, at + SLACK)
             self._waiting.append(exchange)
+            if self._two_logs:
+                self._overtaken.went_alone(at, exchange)
         else:
             exchange = partner
             app = partner.request
@@ -160,8 +152,16 @@ class Joiner:
             exchange.at = at if exchange.event is None else exchange.at
         self._explain(at, exchange)
 
+    def _add(self, exchange: Exchange, source: int, app: Request) -> None:
+        """The application's line of a request whose proxy's line was read first."""
+        self._remember(source, app.line, exchange)
+        self._latest[source] = exchange
+        if exchange.request.authorization is None:
+            exchange.request.authorization = app.authorization
+        self._enrich(exchange, app.keys, app.facts, Evidence(app.source, app.line, app.end_line))
+
     def _partner(self, at: float, request: Request) -> Exchange | None:
-        target = _target(request)
+        target = target_of(request)
         told = None if request.status == _GIVEN_UP else (None, request.status)  # what the application can have said of it
         if rows := self._open.get(target):
             while rows and at - rows[0].at > _LATE:
@@ -179,7 +179,7 @@ class Joiner:
         for queue in self._timeless.values():
             for index, row in enumerate(islice(queue, _AHEAD)):
                 app = row.request
-                if _target(app) == target and (told is None or app.status in told) and not (request.status == 401 and app.authorization):
+                if target_of(app) == target and (told is None or app.status in told) and not (request.status == 401 and app.authorization):
                     del queue[index]
                     row.at = at
                     self._retire(queue, index, at)
@@ -212,15 +212,19 @@ class Joiner:
         exchange = self._by_line.get((source, detail.of)) if detail.of is not None else None
         if exchange is None:
             return
-        exchange.keys.extend(key for key in detail.keys if key not in exchange.keys)
-        exchange.facts.update(detail.facts)
-        exchange.evidence.append(Evidence(detail.source, detail.line, detail.end_line))
         if exchange.request.method == "DELETE":
             self._note_closed(at, detail.keys)
+        self._enrich(exchange, detail.keys, detail.facts, Evidence(detail.source, detail.line, detail.end_line))
+
+    def _enrich(self, exchange: Exchange, keys: list[tuple[str, str]], facts: dict[str, str], evidence: Evidence) -> None:
+        """One more line says something of a request."""
+        exchange.keys.extend(key for key in keys if key not in exchange.keys)
+        exchange.facts.update(facts)
+        exchange.evidence.append(evidence)
         if exchange.event is not None:
             event = exchange.event
-            event.keys.extend(key for key in detail.keys if key not in event.keys)
-            event.facts.update(detail.facts)
+            event.keys.extend(key for key in keys if key not in event.keys)
+            event.facts.update(facts)
             self.changed(event)
 
     def _trouble(self, at: float, trouble: Trouble) -> None:
@@ -294,7 +298,3 @@ def _explains(trouble: Trouble, request: Request) -> bool:
     if trouble.method is not None:
         return trouble.method == request.method and trouble.path == request.path
     return request.status in _ANSWERS.get(trouble.cause, ())
-
-
-def _target(request: Request) -> _Target:
-    return request.method, request.path, tuple(sorted(request.params.items()))

@@ -35,6 +35,11 @@ class Logs:
         self.joiner.push(at, APP, self.said(text, "app", at=at, **more))
         return self.line
 
+    def read(self, at: float, text: str, **more: object) -> int:
+        """A line without a time, read at this one."""
+        self.joiner.push(at, APP, self.said(text, "app", at=None, **more))
+        return self.line
+
     def timeless(self, text: str, **more: object) -> int:
         self.joiner.expect(APP, self.said(text, "app", at=None, **more))
         return self.line
@@ -354,3 +359,36 @@ def test_a_late_line_that_says_nothing_changes_nothing() -> None:
     joiner.push(10.0, PROXY, request("httpx POST /mcp 200", 2))
     assert joiner.flush() == []
     assert changed == []
+
+
+def test_a_line_without_a_time_that_is_read_after_the_proxys_line_still_belongs_to_it() -> None:
+    logs = Logs()
+    logs.read(9.0, "- GET /health 200")
+    logs.proxy(10.0, "httpx POST /register 201")
+    (_, registration) = logs.events(until=10.05)
+    line = logs.read(10.1, "- POST /register 201", facts={"client_name": "x"})
+    logs.more(line, at=10.1, keys=(("client_id", "c1"),))
+    assert logs.events() == []
+    assert lines(registration) == [("proxy", 2), ("app", 3), ("app", 4)]
+    assert ("client_id", "c1") in registration.keys
+    assert registration.facts["client_name"] == "x"
+    assert logs.changed == [registration, registration]
+
+
+@pytest.mark.parametrize(("at", "text"), [(11.2, "- POST /token 200"), (10.1, "- POST /token 400"), (10.1, "- POST /register 200")])
+def test_a_line_that_is_read_much_later_or_says_something_else_is_a_request_of_its_own(at: float, text: str) -> None:
+    logs = Logs()
+    logs.read(9.0, "- GET /health 200")
+    logs.proxy(10.0, "httpx POST /token 200")
+    logs.read(at, text)
+    assert len(logs.events()) == 3
+
+
+def test_two_such_lines_go_to_two_requests() -> None:
+    logs = Logs()
+    logs.read(9.0, "- GET /health 200")
+    logs.proxy(10.0, "httpx POST /mcp 200")
+    logs.proxy(10.1, "httpx POST /mcp 200")
+    for at in (10.2, 10.3, 10.4):
+        logs.read(at, "- POST /mcp 200")
+    assert [lines(event) for event in logs.events()] == [[("app", 1)], [("proxy", 2), ("app", 4)], [("proxy", 3), ("app", 5)], [("app", 6)]]
