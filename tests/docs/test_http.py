@@ -24,7 +24,7 @@ def routes() -> set[str]:
 
 def test_every_route_is_on_the_page_and_no_other():
     table = {path for row in re.findall(r"^\| (.*?) \| .* \|$", TEXT.partition("\n## ")[0], re.MULTILINE) for path in re.findall(r"`(/[^`]*)`", row)}
-    beside = set(re.findall(r"`(/(?:app|style)\.\w+)`", TEXT))
+    beside = set(re.findall(r"`(/(?:app|style|waterfall)\.\w+)`", TEXT))
     assert table | beside == routes()
     assert set(re.findall(r"^## (/\S+)", TEXT, re.MULTILINE)) <= routes()
 

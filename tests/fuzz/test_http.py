@@ -30,6 +30,7 @@ from support.quiet import Quiet
 PATHS = (
     "/",
     "/app.js",
+    "/waterfall.js",
     "/style.css",
     "/metrics",
     "/healthz",

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from contextlib import closing
 from datetime import UTC, datetime
 from pathlib import Path
@@ -14,6 +15,7 @@ from support.site import Site, wait
 pytestmark = [pytest.mark.real, pytest.mark.skipif(CHROMIUM is None, reason=MISSING), pytest.mark.timeout(180)]
 
 HOST = "<script>alert(1)</script>.example.org"
+DRAWN = "[...document.querySelectorAll('#detail li')].map(line => line.innerText)"
 AGENT = "Claude-User <img src=x onerror=alert(2)> \x1b[31mred"
 
 
@@ -25,6 +27,7 @@ def test_the_page_shows_attempts_and_runs_nothing_that_a_stranger_wrote(tmp_path
         now = f"{datetime.now(UTC):%d/%b/%Y:%H:%M:%S +0000}"
         with (tmp_path / "nginx-proxy.log").open("a") as log:
             log.write(f'{HOST} 203.0.113.9 - - [{now}] "POST /mcp HTTP/1.1" 401 74 "-" "{AGENT}" "127.0.0.1:3000"\n')
+        line = len((tmp_path / "nginx-proxy.log").read_text().splitlines())
         site.start()
         wait(lambda: any("script" in str(one) for one in site.get("/api/attempts")["attempts"]))
         known = {one["id"]: one for one in site.get("/api/attempts")["attempts"]}
@@ -39,9 +42,7 @@ def test_the_page_shows_attempts_and_runs_nothing_that_a_stranger_wrote(tmp_path
             page.value(f"[...document.querySelectorAll('#attempts tr')].find(row => row.innerText.includes({HOST!r})).click()")
             told = page.wait("!document.getElementById('detail').hidden && document.getElementById('detail').innerText")
             assert HOST in told
-            assert [line.split() for line in page.value("[...document.querySelectorAll('#detail li')].map(line => line.innerText)")] == [
-                ["+0.0", "s", "challenge", "401", "POST", "/mcp"]
-            ]
+            assert page.value(DRAWN)[0].split() == ["+0.000", "challenge", "401", "POST", "/mcp", f"nginx-proxy:{line}"]
             made = "[...document.body.querySelectorAll('script, img, iframe')].map(one => one.outerHTML)"
             assert page.value(made) == []
             assert "\x1b" not in page.value("document.documentElement.outerHTML")
@@ -50,8 +51,16 @@ def test_the_page_shows_attempts_and_runs_nothing_that_a_stranger_wrote(tmp_path
             page.go("about:blank")
             page.go(f"http://127.0.0.1:{site.port}/#{stalled}")
             told = page.wait("document.getElementById('detail')?.hidden === false && document.getElementById('detail').innerText")
-            assert "token-unused" in told
-            assert "Next:" in told
+            assert "Likely: token-unused" in told
+            assert f"connwatch report --attempt {stalled}" in told
+            drawn = [" ".join(line.split()) for line in page.value(DRAWN)]
+            assert any(re.fullmatch(r"\S+ token 200 POST /\S*token nginx-proxy:\d+, coda-mcp:\d+(-\d+)?", line) for line in drawn), drawn
+            assert "✕ session never came, and we were listening" in drawn
+            ahead = page.value("[...document.querySelectorAll('#detail .lane span')].map(bar => bar.getBoundingClientRect().left)")
+            assert len(ahead) > 4
+            assert ahead == sorted(ahead)
+            terms = page.value("[...document.querySelectorAll('#detail .best dt')].map(term => term.innerText)")
+            assert terms == ["why", "do", "check", "unless", "lines", "see"]
             assert page.complaints == []
 
 

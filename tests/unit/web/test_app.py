@@ -159,7 +159,7 @@ def test_a_source_that_never_came_up_is_alive_but_not_ready(log: Path) -> None:
 
 def test_the_page_brings_everything_itself_and_runs_nothing_inline(log: Path) -> None:
     async def tell(_: Service, port: int) -> None:
-        for path, kind in (("/", "text/html"), ("/app.js", "text/javascript"), ("/style.css", "text/css")):
+        for path, kind in (("/", "text/html"), ("/app.js", "text/javascript"), ("/waterfall.js", "text/javascript"), ("/style.css", "text/css")):
             status, headers, body = await get(port, path)
             assert status == 200
             assert headers["content-type"].startswith(kind)

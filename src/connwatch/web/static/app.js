@@ -1,5 +1,7 @@
 // The attempts table, kept current by the event stream. Log text reaches the document through textContent only.
 
+import { piece, stageName, waterfall } from "./waterfall.js";
+
 const A_PAGE = 100;
 const SOURCES_EVERY = 10_000; // milliseconds
 const attempts = new Map();
@@ -10,14 +12,6 @@ let most = A_PAGE; // rows that are kept: one page more each time that older one
 let older = null; // where the next page begins
 
 const clock = (iso) => iso.slice(0, 10) + " " + iso.slice(11, 19);
-const seconds = (from, to) => (Date.parse(to) - Date.parse(from)) / 1000;
-
-function piece(tag, text, className = "") {
-  const made = document.createElement(tag);
-  made.textContent = text;
-  if (className) made.className = className;
-  return made;
-}
 
 function trail(attempt) {
   const made = document.createDocumentFragment();
@@ -25,7 +19,7 @@ function trail(attempt) {
     const seen = stage.state === "seen";
     if (!seen && stage.stage !== attempt.stuck_at) continue;
     const refused = seen && stage.status >= 400 && stage.stage === attempt.stuck_at;
-    const box = piece("span", stage.stage.replace("_", " "), seen ? (refused ? "refused" : "seen") : "stuck");
+    const box = piece("span", stageName(stage.stage), seen ? (refused ? "refused" : "seen") : "stuck");
     box.title = seen ? `${stage.status ?? ""} ${stage.at}` : "did not come";
     made.append(box);
   }
@@ -98,26 +92,7 @@ async function show(id) {
     box.hidden = true;
     draw();
   });
-  const list = document.createElement("ol");
-  const rows = [...attempt.steps.map((step) => ({ at: step.started_at, step })), ...attempt.marks.map((mark) => ({ at: mark.at, mark }))];
-  for (const { at, step, mark } of rows.sort((a, b) => (a.at < b.at ? -1 : 1))) {
-    const line = document.createElement("li");
-    const after = seconds(attempt.started_at, at);
-    const when = piece("span", `${after < 0 ? "−" : "+"}${Math.abs(after).toFixed(1)} s`, "when");
-    if (mark) {
-      line.className = "mark";
-      const lost = `lines of ${seconds(mark.at, mark.until ?? mark.at).toFixed(1)} s are lost: ${mark.detail}`;
-      line.append(when, piece("span", mark.source), piece("span", ""), piece("span", mark.what === "gap" ? lost : [mark.what, mark.detail].filter(Boolean).join(": ")));
-    } else {
-      line.append(when, piece("span", step.stage.replace("_", " ")), piece("span", step.status ?? "?"),
-        piece("span", `${step.method} ${step.path}${step.link === "exact" ? "" : `  (${step.link})`}`));
-    }
-    list.append(line);
-  }
-  box.replaceChildren(close, piece("h2", `${attempt.client} → ${attempt.server}: ${attempt.outcome}${attempt.stuck_at ? ` at ${attempt.stuck_at}` : ""}`), list);
-  for (const diagnosis of attempt.diagnoses) {
-    box.append(piece("h2", `${diagnosis.code} (${Math.round(diagnosis.confidence * 100)} %)`), piece("p", diagnosis.summary), piece("p", `Next: ${diagnosis.remedy}`));
-  }
+  box.replaceChildren(close, ...waterfall(attempt));
   box.hidden = false;
 }
 
