@@ -39,6 +39,8 @@ _NAMED = re.compile(
 _USERINFO = re.compile(r"(?P<scheme>[A-Za-z][A-Za-z0-9+.\-]{1,15}://)[^\s/@\"'?#]{1,256}@")
 #: What stands as a digest already is left alone.
 _WORD = re.compile(r"(?<![A-Za-z0-9_\-+=])(?!(?<=#)[0-9a-f]{16}(?![A-Za-z0-9_\-~+=]))[A-Za-z0-9_\-~+=]{16,}")
+#: A parameter, whose name is worth keeping where its value is not.
+_PARAMETER = re.compile(r"(?P<name>[A-Za-z]{1,24}(?:[_-][A-Za-z]{1,24}){0,4})=(?P<value>.*[^=].*)")
 _BASE64 = re.compile(r"(?<![A-Za-z0-9+/])[A-Za-z0-9+/]{40,}={0,2}")
 _PREFIXED = re.compile(_EDGE + PREFIXED.pattern)
 #: Values of `code` and `state` that are no secrets: small numbers (JSON-RPC and HTTP codes), errno names, empty words.
@@ -67,13 +69,21 @@ def scrub(text: str, digest: Callable[[str], str]) -> str:
     def shaped(found: re.Match[str]) -> str:
         return digest(found.group()) if token_like(found.group()) else found.group()
 
+    def worded(found: re.Match[str]) -> str:
+        pair = _PARAMETER.fullmatch(found.group())
+        if pair is None or token_like(pair["name"]):
+            return shaped(found)
+        # A client id is public (RFC 6749 section 2.2), however random it looks; one that is a token by its prefix is a digest by now.
+        kept = pair["name"].lower() == "client_id" or not token_like(pair["value"])
+        return found.group() if kept else f"{pair['name']}={digest(pair['value'])}"
+
     text = _USERINFO.sub(r"\g<scheme>", text)
     text = _HEADER.sub(header, text)
     text = _SCHEME.sub(valued, text)
     text = _PREFIXED.sub(lambda found: digest(found.group()), text)
     text = _NAMED.sub(valued, text)
     text = _BASE64.sub(shaped, text)
-    return _WORD.sub(shaped, text)
+    return _WORD.sub(worded, text)
 
 
 def _masked(value: str, digest: Callable[[str], str]) -> str:

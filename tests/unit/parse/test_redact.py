@@ -158,6 +158,20 @@ def test_free_text_keeps_what_is_no_secret(text: str) -> None:
     assert KEYED.text(text) == text
 
 
+@pytest.mark.parametrize("secret", ["Zx81-kLmP0_qRsT7uVw", "c77d0a4e-12f9-4f0e-8d5b-90aa41e6b3f2", "q8W0nYb3rT6uI1oP4aS7dF2gH5jK9lZxCvBmN0QwErT"])
+def test_a_random_value_loses_itself_and_not_the_name_before_it(secret: str) -> None:
+    assert KEYED.text(f"GET /a?any_thing={secret}&b=1 HTTP/1.1") == f"GET /a?any_thing={KEYED.digest(secret)}&b=1 HTTP/1.1"
+    assert secret not in KEYED.text(f"{secret}=")
+    assert secret not in KEYED.text(f"{secret}=x")
+
+
+def test_a_client_id_is_public_unless_it_is_a_token() -> None:
+    assert KEYED.text("/authorize?client_id=c77d0a4e-12f9-4f0e-8d5b-90aa41e6b3f2&scope=mcp") == (
+        "/authorize?client_id=c77d0a4e-12f9-4f0e-8d5b-90aa41e6b3f2&scope=mcp"
+    )
+    assert "pat_9f3k2Lq8" not in KEYED.text("/authorize?client_id=pat_9f3k2Lq8ZxYwVu&scope=mcp")
+
+
 def test_a_secret_that_the_bound_cuts_does_not_show_its_beginning() -> None:
     secret = "QFv_MSznS9a_YygbaNQUe24b3x5ahDasf8E71L_TRdg"
     assert "QFv_" not in KEYED.text("x" * 8180 + " " + secret)
