@@ -38,6 +38,7 @@ def report(attempt: Attempt, catalogue: Catalogue, lines: Mapping[tuple[str, int
         "",
         *_facts(attempt),
         *_working(attempt),
+        *_missing(attempt),
         *_course(attempt),
         *_reasons(attempt),
         *_hypotheses(attempt, catalogue),
@@ -71,14 +72,20 @@ def _working(attempt: Attempt) -> Iterator[str]:
         yield f"- {stage_title(state.stage.value)}: answered {state.status if state.status is not None else 'without a known status'}{_after(state)}"
     if not good:
         yield "Nothing: no stage of this attempt got a good answer."
+    yield ""
+
+
+def _missing(attempt: Attempt) -> Iterator[str]:
+    """Silence and deafness are two things, so each says which it is."""
     hidden = [state for state in attempt.stages if state.state == "not_observable"]
     unseen = [state for state in attempt.stages if state.state == "not_seen"]
-    if hidden or unseen:
-        yield ""
+    if not hidden and not unseen:
+        return
+    yield from ("## Not confirmed", "")
     for state in unseen:
-        yield f"- not seen: {stage_title(state.stage.value)} ({_text(state.reason)})"
+        yield f"- {stage_title(state.stage.value)}: not seen, though these logs would have shown it ({_text(state.reason)})"
     for state in hidden:
-        yield f"- not observable here: {stage_title(state.stage.value)} ({_text(state.reason)})"
+        yield f"- {stage_title(state.stage.value)}: not observable in these logs ({_text(state.reason)})"
     yield ""
 
 

@@ -119,7 +119,7 @@ def test_without_requests_nothing_is_decided(catalogue):
 
 def test_the_document_has_its_parts_in_order(judged, catalogue):
     text = report(judged("claude", TOKEN), catalogue, {("example", 1): "POST /mcp 401", ("example", 8): "POST /oauth/token 200"})
-    parts = ["Confirmed working", "What happened", "Diagnosis", "The ten usual suspects", "Next steps", "Evidence"]
+    parts = ["Confirmed working", "Not confirmed", "What happened", "Diagnosis", "The ten usual suspects", "Next steps", "Evidence"]
     titles = ["# Connection attempt one", *(f"## {part}" for part in parts)]
     assert [text.index(title) for title in titles] == sorted(text.index(title) for title in titles)
     assert "### Most likely: token-unused (75%)" in text
@@ -134,6 +134,13 @@ def test_a_good_attempt_needs_no_diagnosis(judged, catalogue):
     assert "None is needed." in text
     assert "## Next steps" not in text
     assert "never came" not in text
+
+
+def test_silence_is_told_apart_from_deafness(judged, catalogue):
+    heard = report(judged("claude", TOKEN), catalogue)
+    assert "- MCP session: not seen, though these logs would have shown it (the attempt did not get there)" in heard
+    deaf = report(judged("claude", TOKEN, deaf=frozenset({"example"})), catalogue)
+    assert "- MCP session: not observable in these logs (no lines from example at present)" in deaf
 
 
 def test_lines_that_are_not_kept_are_named(judged, catalogue):
