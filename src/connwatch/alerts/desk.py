@@ -73,11 +73,13 @@ class Desk:
                 if isinstance(change, Closed | Evicted):
                     self._counted.pop(attempt.id, None)
 
-    def trouble(self, source: str, code: str, now: float, detail: str = "") -> None:
-        """A source is deaf or silent (`code`); to be said again and again while it is. `detail` is what it says itself."""
+    def trouble(self, source: str, code: str, now: float, detail: str = "", since: float | None = None) -> None:
+        """A source is deaf or silent (`code`); to be said again and again while it is. `detail` is what it says itself, `since` when it began."""
         key = Key("", source, SOURCE_STEP, code)
-        alert = self._spells.get(key) or self._spells.begin(key, _OF_SOURCES, now)
-        if alert.state in ("recovering", "over") or alert.count == 0:
+        alert = self._spells.get(key)
+        if alert is None or alert.state == "over":
+            alert = self._spells.begin(key, _OF_SOURCES, now if since is None else since)
+        if alert.count == 0 or alert.good_at is not None:
             alert.detail = detail
             self._count(alert, _OF_SOURCES, now, now)
         alert.last_at = now
@@ -198,13 +200,11 @@ class Desk:
             self._good[who] = attempt.started_at, attempt.outcome.value
 
     def _mend(self, alert: Alert, at: float, now: float) -> None:
-        if alert.state in ("told", "recovering"):
-            if alert.good_at is None:
+        if alert.state in ("told", "recovering", "flapping"):
+            if alert.good_at is None:  # from the first success on: those after it prove no more
                 alert.good_at = at
-                self._spells.put(alert, "recovering", now + self._pace.wait)
-        elif alert.state == "flapping":
-            alert.good_at = at
-            self._spells.put(alert, "flapping", now + self._pace.calm)
+                flaps = alert.state == "flapping"
+                self._spells.put(alert, "flapping" if flaps else "recovering", now + (self._pace.calm if flaps else self._pace.wait))
         elif alert.state in ("held", "waiting", "muted"):
             alert.good_at = at
             self._spells.note(alert, "recovered", now)

@@ -215,6 +215,21 @@ def test_what_comes_and_goes_is_told_as_that_and_then_not_until_it_is_steady() -
     assert len(day.told) == 6
 
 
+def test_what_came_and_went_works_again_after_half_an_hour_of_successes_however_many() -> None:
+    day = Days()
+    for _ in range(3):
+        day.stalls()
+        day.passes(120)
+        day.connects()
+        day.passes(120)
+    assert kinds(day.told) == ["stopped", "recovered", "stopped", "recovered", "flapping"]
+    for _ in range(20):
+        day.connects()
+        day.passes(120)
+    assert (round(day.told[-1][0]), day.told[-1][1]) == (600 + 1800, "recovered")
+    assert len(day.told) == 6
+
+
 def test_flapping_that_ends_badly_is_told_again_only_as_what_goes_on() -> None:
     day = Days()
     for _ in range(3):
@@ -283,6 +298,32 @@ def test_a_source_that_is_configured_no_more_is_not_told_again() -> None:
     day.passes(5 * 3600)
     assert kinds(day.told) == ["stopped"]
     assert day.reasons() == {"source-deaf": ["quiet"]}
+
+
+def test_a_source_that_comes_and_goes_is_damped_like_attempts() -> None:
+    day = Days()
+    for _ in range(10):
+        day.troubled = [("nginx-proxy", "source-deaf")]
+        day.passes(120)
+        day.troubled.clear()
+        for _ in range(24):
+            day.desk.relief("nginx-proxy", "source-deaf", START + day.now)
+            day.passes(5)
+    assert kinds(day.told)[:6] == ["stopped", "recovered", "stopped", "recovered", "flapping"]
+    for _ in range(720):
+        day.desk.relief("nginx-proxy", "source-deaf", START + day.now)
+        day.passes(5)
+    assert kinds(day.told)[5:] == ["recovered"]
+    again = day.notices[2].entries[0]
+    assert again.first_at - START == 240.0, "what was over is another trouble, with a beginning of its own"
+
+
+def test_a_source_is_said_to_be_silent_since_its_last_line() -> None:
+    day = Days()
+    day.passes(86_400)
+    day.desk.trouble("nginx-proxy", "source-silent", START + day.now, since=START)
+    day.passes(40)
+    assert (day.told, day.notices[0].entries[0].first_at) == ([(86_430.0, "stopped", "nginx-proxy source-silent ×1")], START)
 
 
 def test_a_deaf_source_is_told_when_its_silence_is_over_and_it_still_is() -> None:
