@@ -15,7 +15,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from typing import Final
 
 from connwatch.alerts.alert import ANYWHERE, ATTEMPTS_KEPT, SOURCE_STEP, Alert, Entry, Key, Notice, Reason
-from connwatch.alerts.mutes import Mutes
+from connwatch.alerts.mutes import Mutes, heard_by
 from connwatch.alerts.places import Places
 from connwatch.alerts.policy import AlertRule, Pace, Policy
 from connwatch.alerts.spell import Spells
@@ -127,7 +127,7 @@ class Desk:
         if alert is None or alert.state == "over":
             alert = self._spells.begin(key, rule, attempt.ended_at)
         alert.attempts = [*alert.attempts, attempt.id][-ATTEMPTS_KEPT:]
-        alert.stalled = attempt.outcome.value == "stalled"
+        alert.heard_by = heard_by(attempt) if attempt.outcome.value == "stalled" else []
         good = self._good.get((attempt.client, attempt.server))
         if good is not None and good[0] > attempt.ended_at and good[1] in rule.recovered_by:
             alert.count += 1

@@ -285,6 +285,18 @@ def test_a_deaf_source_mutes_stalls_and_not_refusals_and_is_told_itself_once() -
     assert day.told[2:] == [(630.0, "recovered", "nginx-proxy source-deaf ×1")]
 
 
+def test_a_deaf_source_mutes_only_the_stalls_of_which_it_would_tell() -> None:
+    day = Days()
+    day.mutes.deaf = ["backup-proxy"]
+    day.stalls()
+    day.stalls(client="chatgpt", heard_by="backup-proxy/2.log")
+    day.passes(600)
+    assert day.told == [(30.0, "stopped", "claude token-unused ×1")]
+    assert day.reasons() == {"token-unused": ["source-deaf"]}
+    (muted,) = [alert for alert in day.kept.values() if alert.key.client == "chatgpt"]
+    assert muted.reasons["source-deaf"].detail == "backup-proxy"
+
+
 def test_a_source_that_stays_deaf_is_told_again_after_four_hours_though_nothing_new_happens() -> None:
     day = Days(troubled=[("nginx-proxy", "source-deaf")])
     day.passes(5 * 3600)
