@@ -261,7 +261,7 @@ class Desk:
     def _is_against(self, alert: Alert, now: float, mutes: Mutes) -> bool:
         against = mutes.against(alert, now, self._pace.stale)
         if against is None and not alert.key.about_source:
-            worse = next((one for one in self._spells if one.key.server == alert.key.server and self._breaks_all(one)), None)
+            worse = next((one for one in self._spells if one.key.server == alert.key.server and self._breaks_all(one, alert.last_at)), None)
             if worse is not None and worse.key.code != alert.key.code:
                 against = "inhibited", worse.key.code
         if against is not None:
@@ -269,8 +269,9 @@ class Desk:
             self._spells.put(alert, "muted", now + (self._pace.wait if alert.key.about_source else self._pace.forget))
         return against is not None
 
-    def _breaks_all(self, alert: Alert) -> bool:
-        return self._rule_of(alert).mutes and alert.state in ("waiting", "told", "muted", "flapping")
+    def _breaks_all(self, alert: Alert, at: float) -> bool:
+        live = alert.state in ("waiting", "told", "muted", "flapping") and alert.last_at >= at - self._pace.again
+        return live and self._rule_of(alert).mutes
 
     def _rule_of(self, alert: Alert) -> AlertRule:
         """The entry that it came under; that of sources where the catalogue has lost it."""
@@ -293,8 +294,6 @@ class Desk:
 
     def _notice(self, kind: str, now: float, alerts: list[Alert]) -> Notice:
         self._last_notice += 1
-        entries = [
-            Entry(one.id, one.key, one.count, one.first_at, one.last_at, list(one.attempts), one.detail, len(one.told)) for one in alerts
-        ]
+        entries = [Entry(one.id, one.key, one.count, one.first_at, one.last_at, list(one.attempts), one.detail, len(one.told)) for one in alerts]
         severity = "high" if any(one.severity == "high" for one in alerts) else "low"
         return Notice(self._last_notice, now, kind, severity, entries)  # type: ignore[arg-type]

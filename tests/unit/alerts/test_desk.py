@@ -256,6 +256,15 @@ def test_while_the_upstream_is_down_nothing_else_of_that_server_is_told() -> Non
     assert day.reasons()["token-unused"] == ["inhibited"]
 
 
+def test_an_upstream_that_was_down_an_hour_ago_explains_nothing_now() -> None:
+    day = Days()
+    day.ends("failed", "upstream-unavailable", step="reach")
+    day.passes(3600)
+    day.stalls(client="chatgpt")
+    day.passes(600)
+    assert day.told == [(30.0, "stopped", "claude upstream-unavailable ×1"), (3630.0, "stopped", "chatgpt token-unused ×1")]
+
+
 def test_a_silence_mutes_what_it_names_for_its_time() -> None:
     day = Days()
     day.mutes.silences = [Silence(3, START, START + 7200, client="Claude*", comment="new release")]
