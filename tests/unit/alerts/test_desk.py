@@ -165,7 +165,7 @@ def test_low_ones_are_told_when_two_of_a_kind_come_within_a_quarter_of_an_hour()
 
 
 @pytest.mark.parametrize(
-    ("outcome", "code"), [("abandoned", "consent-abandoned"), ("stalled", "registration-unused"), ("stalled", "challenge-ignored")]
+    ("outcome", "code"), [("failed", "consent-denied"), ("stalled", "registration-unused"), ("stalled", "challenge-ignored")]
 )
 def test_what_nobody_can_repair_is_never_told(outcome: str, code: str) -> None:
     day = Days()
@@ -175,6 +175,27 @@ def test_what_nobody_can_repair_is_never_told(outcome: str, code: str) -> None:
     day.passes(3600)
     assert day.told == []
     assert day.reasons() == {code: ["never"]}
+
+
+def test_users_who_leave_are_told_by_their_rate_alone() -> None:
+    day = Days()
+    for number in range(30):
+        day.ends("abandoned", "consent-abandoned", step="consent", client=("claude", "chatgpt", "cursor")[number % 3])
+        day.passes(410)
+    assert day.told == [], "nine an hour, for hours"
+    day = Days()
+    for number in range(30):
+        day.ends("abandoned", "consent-abandoned", step="consent")
+        day.passes(100)
+        if number % 9 == 8:
+            day.connects()
+    assert day.told == [], "some get through"
+    day = Days()
+    for _ in range(30):
+        day.ends("abandoned", "consent-abandoned", step="consent")
+        day.passes(100)
+    day.passes(3600)
+    assert day.told == [(930.0, "stopped", "claude consent-abandoned ×10")]
 
 
 @pytest.mark.parametrize("outcome", ["connected", "reconnected", "renewed", "waiting", "probe", "blind"])
