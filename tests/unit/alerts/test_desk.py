@@ -30,6 +30,20 @@ def test_five_hundred_stalls_of_one_cause_within_a_minute_are_one_message_with_t
     assert day.told == [(60.0, "stopped", "claude token-unused ×500")]
 
 
+def test_five_hundred_stalls_are_one_message_under_the_shipped_times_too_and_its_end_names_all_of_them() -> None:
+    day = Days()
+    for _ in range(500):
+        day.stalls()
+        day.passes(60 / 500)
+    day.passes(3600)
+    ((at, kind, said),) = day.told
+    assert (at, kind) == (30.0, "stopped")
+    assert said in [f"claude token-unused ×{count}" for count in (249, 250, 251)], "those that had come when it went out"
+    day.connects()
+    day.passes(600)
+    assert [said for _, _, said in day.told[1:]] == ["claude token-unused ×500"]
+
+
 def test_clients_that_one_cause_hits_share_a_message() -> None:
     day = Days()
     for client in ("claude", "chatgpt", "claude"):
@@ -164,9 +178,7 @@ def test_low_ones_are_told_when_two_of_a_kind_come_within_a_quarter_of_an_hour()
     assert "first-of-its-kind" in day.reasons()["metadata-unusable"]
 
 
-@pytest.mark.parametrize(
-    ("outcome", "code"), [("failed", "consent-denied"), ("stalled", "registration-unused"), ("stalled", "challenge-ignored")]
-)
+@pytest.mark.parametrize(("outcome", "code"), [("failed", "consent-denied"), ("stalled", "registration-unused"), ("stalled", "challenge-ignored")])
 def test_what_nobody_can_repair_is_never_told(outcome: str, code: str) -> None:
     day = Days()
     for _ in range(50):
