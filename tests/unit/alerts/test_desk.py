@@ -139,7 +139,8 @@ def test_an_attempt_that_goes_on_after_all_takes_back_what_was_not_told_yet_and_
 def test_an_attempt_is_counted_once_however_often_it_is_spoken_of() -> None:
     day = Days()
     for closed in (False, False, True):
-        day.stalls(name="one", closed=closed)
+        day.stalls(name="one", closed=closed, ago=day.now)
+        day.passes(10)
     day.passes(60)
     assert day.told == [(30.0, "stopped", "claude token-unused ×1")]
 
