@@ -127,18 +127,22 @@ def _of_attempt(attempt: Attempt) -> dict[str, str]:
 
 
 def _waterfall(attempt: Attempt) -> list[str]:
-    """The requests, like ones in a row as one line; the first and the last where they are many."""
+    """The requests, like ones in a row as one line; the first and the last where they are many.
+
+    No line but the last begins with a space: what makes text of HTML for a mail takes those of the first one away.
+    """
     lines: list[str] = []
     for (stage, status), run in groupby(rows(attempt), key=lambda row: (row.stage, row.status)):
         alike = list(run)
         many = f"  ×{len(alike)}" if len(alike) > 1 else ""
         answer = "-" if status is None else str(status)
-        lines.append(f"{alike[0].offset:7.1f} s  {stage_title(stage):<29} {answer}{many}")
+        after = f"+{alike[0].offset:.1f} s"
+        lines.append(f"{after:<10}{stage_title(stage):<29} {answer}{many}")
     if len(lines) > _MOST_ROWS:
         half = _MOST_ROWS // 2
-        lines = [*lines[:half], f"           … {len(lines) - 2 * half} more", *lines[-half:]]
+        lines = [*lines[:half], f"          … {len(lines) - 2 * half} more", *lines[-half:]]
     if attempt.stuck_at is not None and never_came(attempt):
-        lines.append(f"           {stage_title(attempt.stuck_at):<29} never came")
+        lines.append(f"          {stage_title(attempt.stuck_at):<29} never came")
     return lines
 
 

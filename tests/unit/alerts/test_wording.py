@@ -28,7 +28,9 @@ def about(client: str = "claude", server: str = HOST, code: str = "token-unused"
 def test_a_stall_says_who_where_why_and_what_to_do() -> None:
     text = written("stopped", about(count=3), attempt=the_silence())
     assert text.title == f"Claude (hosted) → {HOST}: A token was issued, and no MCP request came (3 attempts)"
-    assert "     14.2 s  token                         200" in text.plain
+    assert "  +0.0 s    challenge                     401\n" in text.plain
+    assert "  +14.2 s   token                         200\n" in text.plain
+    assert "            MCP session                   never came" in text.plain
     assert "MCP session                   never came" in text.plain
     assert "nginx.log:18  07:51:20  POST /oauth/token → 200" in text.plain
     assert "Next: Look into the security log" in text.plain
