@@ -97,6 +97,8 @@ def test_a_dashboard_can_be_read(path: Path) -> None:
         assert panel["title"]
         assert panel["description"].endswith("."), panel["title"]
         assert panel["targets"]
+        assert all(target["legendFormat"] for target in panel["targets"]), panel["title"]
+        assert panel["type"] == "table" or panel["fieldConfig"]["defaults"]["unit"], panel["title"]
         assert all(link["url"] == f"docs/runbooks/{link['title']}.md" and link["title"] in ALERTS for link in panel["links"])
         place = panel["gridPos"]
         cells = {(x, y) for x in range(place["x"], place["x"] + place["w"]) for y in range(place["y"], place["y"] + place["h"])}
