@@ -142,8 +142,8 @@ OVERVIEW = (
             ),
             Panel(
                 "Last success", "When each client connected last.",
-                (Query(f"max by (client, host) (connwatch_last_success_timestamp_seconds{{{BOTH}}}) * 1000", "{{client}} at {{host}}"),), "dateTimeFromNow",
-                kind="table", column="last success", alerts=("ConnwatchNoRecentSuccess",),
+                (Query(f"max by (client, host) (connwatch_last_success_timestamp_seconds{{{BOTH}}}) * 1000", "{{client}} at {{host}}"),),
+                "dateTimeFromNow", kind="table", column="last success", alerts=("ConnwatchNoRecentSuccess",),
             ),
             Panel(
                 "Requests by status", "Connector requests in the proxy's log.",

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import json
+import shlex
 import signal
+import subprocess
 import time
 from collections.abc import Iterator
 from datetime import datetime
@@ -13,10 +15,17 @@ import pytest
 
 from support.live import free_port
 from support.services import Web, mail, web
-from support.site import wait
+from support.site import CONNWATCH, QUIET, wait
 from support.told import LATENESS, LIMIT, WAIT, Told, titles
 
 SECRET = "hunter2-Zq8rYwTn"
+
+
+def pasted(command: str) -> subprocess.CompletedProcess[str]:
+    """A command of a message, run as it stands there, in another place."""
+    program, *args = shlex.split(command)
+    assert program == "connwatch"
+    return subprocess.run([*CONNWATCH, *args], capture_output=True, text=True, timeout=60, env=QUIET, check=False, cwd="/")
 
 
 @pytest.fixture
@@ -39,7 +48,11 @@ def test_a_stall_is_told_in_time_and_once_over_a_death_and_so_is_its_end(place: 
     assert titles(sink) == ["Claude (hosted) → mcp.example.org: A token was issued, and no MCP request came (1 attempt)"]
     body = json.loads(sink.requests[0].body)["message"]
     assert "token                         200" in body
-    assert "connwatch silence --client claude --server mcp.example.org --code token-unused --for 2h" in body
+    (silence,) = [line.partition("? ")[2] for line in body.splitlines() if line.startswith("Not now? ")]
+    assert silence.startswith("connwatch silence --client claude --server mcp.example.org --code token-unused --for 2h --config ")
+    assert "client claude, server mcp.example.org, code token-unused" in pasted(silence).stdout
+    (show,) = [line.partition(": ")[2] for line in body.splitlines() if line.startswith("More: ")]
+    assert "stalled at session" in pasted(show).stdout
     decided = datetime.fromisoformat(place.rows("notifications")[0]["at"]).timestamp() - last
     assert LIMIT + WAIT <= decided <= LIMIT + LATENESS + WAIT + 2, decided
 

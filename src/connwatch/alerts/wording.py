@@ -42,10 +42,16 @@ _SOURCES: Final = {
 
 
 class Writer:
-    """`titles` are what diagnoses are called, by code; `link` is where the page is, or "": then a command is named. `calm` in seconds."""
+    """`titles` are what diagnoses are called, by code; `link` is where the page is, or "": then a command is named. `calm` in seconds.
 
-    def __init__(self, templates: Mapping[str, Template], titles: Mapping[str, str], *, link: str = "", calm: float = 1800.0) -> None:
+    `config` is the configuration's file: the commands in a message name it, so that they work where they are pasted.
+    """
+
+    def __init__(
+        self, templates: Mapping[str, Template], titles: Mapping[str, str], *, link: str = "", calm: float = 1800.0, config: str = ""
+    ) -> None:
         self._templates, self._titles, self._link, self._calm = templates, titles, link.rstrip("/"), calm
+        self._config = ["--config", shlex.quote(config)] if config else []
 
     def write(self, notice: Notice, find: Callable[[str], Attempt | None]) -> Text:
         """The message. `find` gives an attempt by its id, as far as it is known."""
@@ -79,7 +85,8 @@ class Writer:
             "since": _moment(entry.first_at),
             "until": _moment(entry.last_at),
             "detail": plain(entry.detail, 300),
-            "silence": _silence(server=entry.key.server, code=entry.key.code),
+            "link": self._link or self._command("connwatch sources"),
+            "silence": self._silence(server=entry.key.server, code=entry.key.code),
         }
 
     def _of_attempts(self, notice: Notice, last: Entry, find: Callable[[str], Attempt | None]) -> dict[str, str]:
@@ -97,7 +104,7 @@ class Writer:
             "until": _moment(max(one.last_at for one in entries)),
             "flaps": str(max(one.flaps for one in entries)),
             "calm": seconds(self._calm),
-            "silence": _silence(client=clients[0] if len(clients) == 1 else "", server=key.server, code=key.code),
+            "silence": self._silence(client=clients[0] if len(clients) == 1 else "", server=key.server, code=key.code),
         }
         if len(entries) > 1:
             values["others"] = "\n".join(
@@ -109,8 +116,16 @@ class Writer:
         if attempt is not None:
             values |= _of_attempt(attempt)
         if names:
-            values["link"] = f"{self._link}/#{names[0]}" if self._link else f"connwatch show {names[0]}"
+            values["link"] = f"{self._link}/#{names[0]}" if self._link else self._command(f"connwatch show {names[0]}")
         return values
+
+    def _silence(self, *, client: str = "", server: str = "", code: str = "") -> str:
+        pairs = ("client", client), ("server", server), ("code", code)
+        chosen = [f"--{name} {shlex.quote(plain(value, 80))}" for name, value in pairs if value]
+        return self._command(" ".join(["connwatch silence", *chosen, "--for 2h"]))
+
+    def _command(self, text: str) -> str:
+        return " ".join([text, *self._config])
 
 
 def _of_attempt(attempt: Attempt) -> dict[str, str]:
@@ -184,11 +199,6 @@ def _listed(names: list[str]) -> str:
 
 def _attempts(count: int) -> str:
     return f"{count} attempt{'' if count == 1 else 's'}"
-
-
-def _silence(*, client: str = "", server: str = "", code: str = "") -> str:
-    chosen = [f"--{name} {shlex.quote(plain(value, 80))}" for name, value in (("client", client), ("server", server), ("code", code)) if value]
-    return " ".join(["connwatch silence", *chosen, "--for 2h"])
 
 
 def _moment(at: float) -> str:

@@ -43,6 +43,17 @@ def test_the_page_is_named_where_there_is_one() -> None:
     assert "More: https://watch.example.org/#7f3c21a9" in written("stopped", about(), attempt=the_silence(), link="https://watch.example.org/").plain
 
 
+def test_commands_name_the_configuration_so_that_they_work_where_they_are_pasted() -> None:
+    writer = Writer(load_templates(), policy().titles, config="/etc/my watch/connwatch.toml")
+    attempt = the_silence()
+    text = writer.write(Notice(1, T, "stopped", "high", [about()]), lambda name: attempt)
+    assert "More: connwatch show 7f3c21a9 --config '/etc/my watch/connwatch.toml'\n" in text.plain
+    assert text.plain.endswith("--code token-unused --for 2h --config '/etc/my watch/connwatch.toml'")
+    deaf = Entry(1, Key("", "nginx-proxy", SOURCE_STEP, "source-deaf"), 1, T, T + 60)
+    text = writer.write(Notice(1, T, "stopped", "high", [deaf]), lambda name: None)
+    assert "More: connwatch sources --config '/etc/my watch/connwatch.toml'\n" in text.plain
+
+
 def test_several_clients_have_a_line_each() -> None:
     text = written("stopped", about(count=2), about("chatgpt", attempts=("x",)), about("other", attempts=("y",)), attempt=the_silence())
     assert text.title.startswith(f"Claude (hosted), ChatGPT and An unknown client → {HOST}")
