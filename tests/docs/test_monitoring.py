@@ -107,6 +107,18 @@ def test_a_dashboard_can_be_read(path: Path) -> None:
         taken |= cells
 
 
+def test_the_example_data_source_fits_the_other_examples() -> None:
+    folder = ROOT / "deploy" / "grafana" / "provisioning"
+    (source,) = (folder / "datasources").glob("*.y*ml")
+    (boards,) = (folder / "dashboards").glob("*.y*ml")
+    text, scraping = source.read_text(encoding="utf-8"), (ROOT / "deploy" / "prometheus" / "prometheus.yml").read_text(encoding="utf-8")
+    assert re.findall(r"timeInterval: (\w+)", text) == re.findall(r"scrape_interval: (\w+)", scraping)
+    (page,) = re.findall(r"url: (http://\S+)/#\$\$\{__value.raw\}", text)
+    assert page.removeprefix("http://") in re.findall(r"targets: \['([^']+)'\]", scraping)
+    assert re.findall(r"- name: (\w+)\n +url", text) == ["attempt_id"]
+    assert "type: file" in boards.read_text(encoding="utf-8")
+
+
 def test_the_funnel_has_every_step() -> None:
     board = json.loads(BOARDS[1].read_text(encoding="utf-8"))
     (funnel,) = (panel for panel in board["panels"] if panel["title"] == "Steps that were reached")
