@@ -1,7 +1,8 @@
 """How right the alerts are: every capture and field case through `connwatch alerts --preview`, compared with recorded truth.
 
 A message is right when an attempt that it is about did go wrong, wrong when all of them went well or were none, and unstated where truth says
-nothing. An attempt that went wrong is told, or there is a reason that it was not, or it was missed: nobody took it for a failure.
+nothing. An attempt that went wrong is told, or joined (its lines are in a message about another one), or there is a reason that it was not, or
+it was missed: nobody took it for a failure.
 """
 
 from __future__ import annotations
@@ -26,7 +27,7 @@ from connwatch.sources.finished import Finished
 
 LATENESS = 2.0
 REASONS = {"first-of-its-kind": "held", "never": "never", "recovered": "mended", "withdrawn": "mended", "inhibited": "inhibited"}
-COLUMNS = ("attempts", "bad", "messages", "right", "unstated", "wrong", "told", "mended", "held", "never", "missed")
+COLUMNS = ("attempts", "bad", "messages", "right", "unstated", "wrong", "told", "joined", "mended", "held", "never", "missed")
 Place = tuple[str, int]
 
 
@@ -65,6 +66,7 @@ def count(found: Preview, truth: Mapping[str, tuple[bool | None, set[Place]]]) -
         said = [truth[best][0] if (best := true_of(name)) is not None else True for entry in notice.entries for name in entry.attempts]
         tally["right" if False in said else "unstated" if None in said else "wrong"] += 1
     outcome: dict[str, str] = {}
+    in_messages: set[Place] = set()
     told = {alert.key for alert in found.alerts.values() if alert.told_at is not None}
     reasons = {alert.key: next((REASONS.get(one, one) for one in alert.reasons), "held") for alert in found.alerts.values()}
     for name, attempt in found.attempts.items():
@@ -73,9 +75,11 @@ def count(found: Preview, truth: Mapping[str, tuple[bool | None, set[Place]]]) -
         key = (attempt.client, attempt.server, attempt.stuck_at or "nowhere", code)
         if best is not None and key in reasons and (outcome.get(best) != "told"):
             outcome[best] = "told" if key in told else reasons[key]
-    for name, (well, _) in truth.items():
+        if key in told:
+            in_messages |= _places(attempt)
+    for name, (well, lines) in truth.items():
         if well is False:
-            tally[outcome.get(name, "missed")] += 1
+            tally[outcome.get(name, "joined" if lines and lines <= in_messages else "missed")] += 1
     return tally
 
 

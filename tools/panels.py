@@ -55,7 +55,7 @@ YES_NO = (("0", "no", "red"), ("1", "yes", "green"))
 
 
 def stat(title: str, meaning: str, expr: str, unit: str = "short", legend: str = "", **more: Any) -> Panel:
-    return Panel(title, meaning, (Query(expr, legend),), unit, kind="stat", width=4, height=4, **more)
+    return Panel(title, meaning, (Query(expr, legend or title),), unit, kind="stat", width=4, height=4, **more)
 
 
 def finished(which: str, over: str) -> str:
@@ -142,8 +142,8 @@ OVERVIEW = (
             ),
             Panel(
                 "Last success", "When each client connected last.",
-                (Query(f"max by (client, host) (connwatch_last_success_timestamp_seconds{{{BOTH}}}) * 1000", ""),), "dateTimeFromNow",
-                kind="table", column="last success", alerts=("ConnwatchNoRecentSuccess",),
+                (Query(f"max by (client, host) (connwatch_last_success_timestamp_seconds{{{BOTH}}}) * 1000", "{{client}} at {{host}}"),),
+                "dateTimeFromNow", kind="table", column="last success", alerts=("ConnwatchNoRecentSuccess",),
             ),
             Panel(
                 "Requests by status", "Connector requests in the proxy's log.",

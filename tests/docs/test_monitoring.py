@@ -97,12 +97,26 @@ def test_a_dashboard_can_be_read(path: Path) -> None:
         assert panel["title"]
         assert panel["description"].endswith("."), panel["title"]
         assert panel["targets"]
+        assert all(target["legendFormat"] for target in panel["targets"]), panel["title"]
+        assert panel["type"] == "table" or panel["fieldConfig"]["defaults"]["unit"], panel["title"]
         assert all(link["url"] == f"docs/runbooks/{link['title']}.md" and link["title"] in ALERTS for link in panel["links"])
         place = panel["gridPos"]
         cells = {(x, y) for x in range(place["x"], place["x"] + place["w"]) for y in range(place["y"], place["y"] + place["h"])}
         assert not cells & taken, panel["title"]
         assert max(x for x, _ in cells) < 24
         taken |= cells
+
+
+def test_the_example_data_source_fits_the_other_examples() -> None:
+    folder = ROOT / "deploy" / "grafana" / "provisioning"
+    (source,) = (folder / "datasources").glob("*.y*ml")
+    (boards,) = (folder / "dashboards").glob("*.y*ml")
+    text, scraping = source.read_text(encoding="utf-8"), (ROOT / "deploy" / "prometheus" / "prometheus.yml").read_text(encoding="utf-8")
+    assert re.findall(r"timeInterval: (\w+)", text) == re.findall(r"scrape_interval: (\w+)", scraping)
+    (page,) = re.findall(r"url: (http://\S+)/#\$\$\{__value.raw\}", text)
+    assert page.removeprefix("http://") in re.findall(r"targets: \['([^']+)'\]", scraping)
+    assert re.findall(r"- name: (\w+)\n +url", text) == ["attempt_id"]
+    assert "type: file" in boards.read_text(encoding="utf-8")
 
 
 def test_the_funnel_has_every_step() -> None:

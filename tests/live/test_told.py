@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import json
+import shlex
 import signal
+import subprocess
 import time
 from collections.abc import Iterator
 from datetime import datetime
@@ -13,10 +15,17 @@ import pytest
 
 from support.live import free_port
 from support.services import Web, mail, web
-from support.site import wait
+from support.site import CONNWATCH, QUIET, wait
 from support.told import LATENESS, LIMIT, WAIT, Told, titles
 
 SECRET = "hunter2-Zq8rYwTn"
+
+
+def pasted(command: str) -> subprocess.CompletedProcess[str]:
+    """A command of a message, run as it stands there, in another place."""
+    program, *args = shlex.split(command)
+    assert program == "connwatch"
+    return subprocess.run([*CONNWATCH, *args], capture_output=True, text=True, timeout=60, env=QUIET, check=False, cwd="/")
 
 
 @pytest.fixture
@@ -36,14 +45,16 @@ def test_a_stall_is_told_in_time_and_once_over_a_death_and_so_is_its_end(place: 
     place.start()
     last = place.happens(until=6)
     wait(lambda: sink.requests, LIMIT + LATENESS + WAIT + 20)
-    took = time.time() - last
     assert titles(sink) == ["Claude (hosted) → mcp.example.org: A token was issued, and no MCP request came (1 attempt)"]
     body = json.loads(sink.requests[0].body)["message"]
     assert "token                         200" in body
-    assert "connwatch silence --client claude --server mcp.example.org --code token-unused --for 2h" in body
+    (silence,) = [line.partition("? ")[2] for line in body.splitlines() if line.startswith("Not now? ")]
+    assert silence.startswith("connwatch silence --client claude --server mcp.example.org --code token-unused --for 2h --config ")
+    assert "client claude, server mcp.example.org, code token-unused" in pasted(silence).stdout
+    (show,) = [line.partition(": ")[2] for line in body.splitlines() if line.startswith("More: ")]
+    assert "stalled at session" in pasted(show).stdout
     decided = datetime.fromisoformat(place.rows("notifications")[0]["at"]).timestamp() - last
     assert LIMIT + WAIT <= decided <= LIMIT + LATENESS + WAIT + 2, decided
-    assert took <= LIMIT + LATENESS + WAIT + 4, took  # two seconds, and two more for a machine that runs other tests at the same time
 
     wait(lambda: place.rows("notifications")[0]["deliveries"][0]["state"] == "sent")
     place.end(signal.SIGKILL)
@@ -58,6 +69,21 @@ def test_a_stall_is_told_in_time_and_once_over_a_death_and_so_is_its_end(place: 
     assert kinds == ["stopped", "recovered"]
     everything = place.said() + place.ask("notifications", "--full").stdout + (place.folder / "state.db").read_bytes().decode("latin-1")
     assert SECRET not in everything
+
+
+def test_from_the_last_line_to_the_message_at_the_sink_it_takes_the_time_limit_the_lateness_and_the_wait_and_two_seconds_at_most(
+    place: Told, sink: Web
+) -> None:  # fmt: skip
+    """What else runs on the machine can only make it later, so one of three tries within the bound shows it; each names its own server."""
+    place.start()
+    beyond: list[float] = []
+    while not beyond or (min(beyond) > 2 and len(beyond) < 3):
+        before = len(sink.requests)
+        last = place.happens(until=6, server=f"mcp{before}.example.org")
+        wait(lambda: len(sink.requests) > before, LIMIT + LATENESS + WAIT + 20)  # noqa: B023 - waited for within the turn
+        beyond.append(time.time() - last - LIMIT - LATENESS - WAIT)
+    assert min(beyond) > -LATENESS, "it was known before it could be"
+    assert min(beyond) <= 2, beyond
 
 
 def test_a_silence_is_obeyed_at_once_by_the_running_daemon(place: Told, sink: Web) -> None:

@@ -16,12 +16,20 @@ from pathlib import Path
 import pytest
 from click.testing import CliRunner, Result
 
+from connwatch.alerts.policy import compile_policy
+from connwatch.alerts.preview import preview
+from connwatch.alerts.wording import Writer
 from connwatch.cli.main import cli
+from connwatch.cli.previewing import turns_of_logs
+from connwatch.engine import Engine, EngineOptions
 from connwatch.model.errors import ConfigError
 from connwatch.notify.courier import Courier
 from connwatch.notify.post import Outcome, check_targets, post
 from connwatch.notify.sample import sample
 from connwatch.notify.targets import Target, parse_targets
+from connwatch.settings.loader import load_catalogue
+from connwatch.settings.messages import load_templates
+from connwatch.sources.finished import Finished
 from support.live import free_port, until
 from support.parcels import NOON, Clock, MemoryQueue, message
 from support.services import mail, web
@@ -259,6 +267,23 @@ def test_the_examples_in_the_documentation_are_what_arrives() -> None:
     assert shown_letter(letters[0].as_string()) == (EXAMPLES / "message.eml").read_text(encoding="utf-8")
     told = json.dumps(json.loads(service.requests[0].body), indent=2) + "\n"
     assert told == (EXAMPLES / "message-ntfy.json").read_text(encoding="utf-8")
+
+
+def test_the_alert_in_the_documentation_is_what_arrives_of_the_example_log(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(EXAMPLES)
+    catalogue = load_catalogue()
+    rules = compile_policy(catalogue.alerts, catalogue.diagnoses)
+    log = Finished("access.log")
+    log.open()
+    found = preview(rules, turns_of_logs(Engine(catalogue, EngineOptions(live=True)), [log], 2.0))
+    text = Writer(load_templates(), rules.titles).write(found.notices[0], found.attempts.get)
+    with mail() as (port, letters), web() as service:
+        for url in (mail_url(port), service.url("/topic", "ntfy")):
+            (target,) = parse_targets(url, "targets").targets
+            assert asyncio.run(post(target, text, PATIENCE)).sent
+    told = json.dumps(json.loads(service.requests[0].body), indent=2, ensure_ascii=False) + "\n"
+    assert told == (EXAMPLES / "alert-ntfy.json").read_text(encoding="utf-8")
+    assert shown_letter(letters[0].as_string()) == (EXAMPLES / "alert.eml").read_text(encoding="utf-8")
 
 
 def shown_letter(text: str) -> str:

@@ -13,7 +13,9 @@ from connwatch.alerts.policy import Pace, Policy, compile_policy
 from connwatch.model.attempt import Attempt, Outcome
 from connwatch.model.change import Change, Closed, Updated
 from connwatch.model.diagnosis import Diagnosis
+from connwatch.model.event import Stage
 from connwatch.settings.loader import load_catalogue
+from support.attempts import T, a_step
 
 START = 1_795_420_800.0  # 2026-11-23T08:00:00Z, a Monday
 
@@ -23,10 +25,14 @@ def policy() -> Policy:
     return compile_policy(catalogue.alerts, catalogue.diagnoses)
 
 
-def an_attempt(name: str, outcome: str, code: str, *, client: str, server: str, step: str, began: float, ended: float) -> Attempt:
+def an_attempt(
+    name: str, outcome: str, code: str, *, client: str, server: str, step: str, began: float, ended: float, heard_by: str = "nginx-proxy"
+) -> Attempt:  # fmt: skip
+    """An attempt with one request, of which one source told."""
+    steps = [a_step(Stage.TOKEN, began - T, "POST /token", 200, f"{heard_by}:1")]
     diagnoses = [Diagnosis(code, 0.7, "It stopped.", "Mend it.", "If it did not stop.")] if code else []
     stuck = step if outcome in ("failed", "stalled", "abandoned") else None
-    return Attempt(name, [], client, server, outcome=Outcome(outcome), stuck_at=stuck, started_at=began, ended_at=ended, diagnoses=diagnoses)
+    return Attempt(name, steps, client, server, outcome=Outcome(outcome), stuck_at=stuck, started_at=began, ended_at=ended, diagnoses=diagnoses)
 
 
 @dataclass
@@ -47,14 +53,15 @@ class Days:
 
     def ends(
         self, outcome: str, code: str = "", *, client: str = "claude", server: str = "mcp.example.org", step: str = "session",
-        name: str = "", took: float = 5.0, ago: float = 0.0, closed: bool = True,
+        name: str = "", took: float = 5.0, ago: float = 0.0, closed: bool = True, heard_by: str = "nginx-proxy",
     ) -> str:  # fmt: skip
         """An attempt that made its last request `ago` seconds ago after `took` seconds. Gives its id."""
         self._number += 1
         ended = START + self.now - ago
         attempt = an_attempt(
-            name or f"attempt-{self._number}", outcome, code, client=client, server=server, step=step, began=ended - took, ended=ended
-        )
+            name or f"attempt-{self._number}", outcome, code, client=client, server=server, step=step, began=ended - took, ended=ended,
+            heard_by=heard_by,
+        )  # fmt: skip
         self.hear(Closed(ended, attempt) if closed else Updated(ended, attempt))
         return attempt.id
 

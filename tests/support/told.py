@@ -66,12 +66,12 @@ class Told:
             self.daemon.send_signal(number)
             self.daemon.wait(30)
 
-    def happens(self, agent: str = "claude", until: int = 9, state: str = "s") -> float:
+    def happens(self, agent: str = "claude", until: int = 9, state: str = "s", server: str = "mcp.example.org") -> float:
         """An attempt that made its last request just now; gives that moment."""
         now = time.time()
         seconds = float(story(agent=agent, until=until).splitlines()[-1].split()[0])
         with self.log.open("ab") as log:
-            log.write(proxy(story(agent=agent, until=until, state=state), base=now - seconds))
+            log.write(proxy(story(agent=agent, until=until, state=state), base=now - seconds, host=server))
         return now
 
     def said(self) -> str:

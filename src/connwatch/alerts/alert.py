@@ -86,8 +86,9 @@ class Alert:
     """One spell of trouble: from its first attempt until it is over. Times in seconds since the epoch.
 
     `first_at` and `last_at` are when its attempts made their last requests, `due_at` when it must be looked at again. `count` are the attempts,
-    `told` the times at which a message began with it, spells before this one included; `attempts` the ids of the last few. `stalled`: the last
-    one ended in silence, not in a refusal. `good_at`: when a later attempt succeeded. `detail`: what a source says of its trouble.
+    `told` the times at which a message began with it, spells before this one included; `attempts` the ids of the last few. `heard_by`: the
+    sources that told of the last one, where it ended in silence; none where it was refused. `good_at`: when a later attempt succeeded.
+    `detail`: what a source says of its trouble.
     """
 
     id: int
@@ -101,7 +102,7 @@ class Alert:
     due_at: float | None = None
     told_at: float | None = None
     good_at: float | None = None
-    stalled: bool = False
+    heard_by: list[str] = field(default_factory=list)
     detail: str = ""
     told: list[float] = field(default_factory=list)
     recent: list[float] = field(default_factory=list)

@@ -15,7 +15,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from typing import Final
 
 from connwatch.alerts.alert import ANYWHERE, ATTEMPTS_KEPT, SOURCE_STEP, Alert, Entry, Key, Notice, Reason
-from connwatch.alerts.mutes import Mutes
+from connwatch.alerts.mutes import Mutes, heard_by
 from connwatch.alerts.places import Places
 from connwatch.alerts.policy import AlertRule, Pace, Policy
 from connwatch.alerts.spell import Spells
@@ -73,11 +73,13 @@ class Desk:
                 if isinstance(change, Closed | Evicted):
                     self._counted.pop(attempt.id, None)
 
-    def trouble(self, source: str, code: str, now: float, detail: str = "") -> None:
-        """A source is deaf or silent (`code`); to be said again and again while it is. `detail` is what it says itself."""
+    def trouble(self, source: str, code: str, now: float, detail: str = "", since: float | None = None) -> None:
+        """A source is deaf or silent (`code`); to be said again and again while it is. `detail` is what it says itself, `since` when it began."""
         key = Key("", source, SOURCE_STEP, code)
-        alert = self._spells.get(key) or self._spells.begin(key, _OF_SOURCES, now)
-        if alert.state in ("recovering", "over") or alert.count == 0:
+        alert = self._spells.get(key)
+        if alert is None or alert.state == "over":
+            alert = self._spells.begin(key, _OF_SOURCES, now if since is None else since)
+        if alert.count == 0 or alert.good_at is not None:
             alert.detail = detail
             self._count(alert, _OF_SOURCES, now, now)
         alert.last_at = now
@@ -125,7 +127,7 @@ class Desk:
         if alert is None or alert.state == "over":
             alert = self._spells.begin(key, rule, attempt.ended_at)
         alert.attempts = [*alert.attempts, attempt.id][-ATTEMPTS_KEPT:]
-        alert.stalled = attempt.outcome.value == "stalled"
+        alert.heard_by = heard_by(attempt) if attempt.outcome.value == "stalled" else []
         good = self._good.get((attempt.client, attempt.server))
         if good is not None and good[0] > attempt.ended_at and good[1] in rule.recovered_by:
             alert.count += 1
@@ -198,13 +200,11 @@ class Desk:
             self._good[who] = attempt.started_at, attempt.outcome.value
 
     def _mend(self, alert: Alert, at: float, now: float) -> None:
-        if alert.state in ("told", "recovering"):
-            if alert.good_at is None:
+        if alert.state in ("told", "recovering", "flapping"):
+            if alert.good_at is None:  # from the first success on: those after it prove no more
                 alert.good_at = at
-                self._spells.put(alert, "recovering", now + self._pace.wait)
-        elif alert.state == "flapping":
-            alert.good_at = at
-            self._spells.put(alert, "flapping", now + self._pace.calm)
+                flaps = alert.state == "flapping"
+                self._spells.put(alert, "flapping" if flaps else "recovering", now + (self._pace.calm if flaps else self._pace.wait))
         elif alert.state in ("held", "waiting", "muted"):
             alert.good_at = at
             self._spells.note(alert, "recovered", now)
@@ -261,7 +261,7 @@ class Desk:
     def _is_against(self, alert: Alert, now: float, mutes: Mutes) -> bool:
         against = mutes.against(alert, now, self._pace.stale)
         if against is None and not alert.key.about_source:
-            worse = next((one for one in self._spells if one.key.server == alert.key.server and self._breaks_all(one)), None)
+            worse = next((one for one in self._spells if one.key.server == alert.key.server and self._breaks_all(one, alert.last_at)), None)
             if worse is not None and worse.key.code != alert.key.code:
                 against = "inhibited", worse.key.code
         if against is not None:
@@ -269,8 +269,9 @@ class Desk:
             self._spells.put(alert, "muted", now + (self._pace.wait if alert.key.about_source else self._pace.forget))
         return against is not None
 
-    def _breaks_all(self, alert: Alert) -> bool:
-        return self._rule_of(alert).mutes and alert.state in ("waiting", "told", "muted", "flapping")
+    def _breaks_all(self, alert: Alert, at: float) -> bool:
+        live = alert.state in ("waiting", "told", "muted", "flapping") and alert.last_at >= at - self._pace.again
+        return live and self._rule_of(alert).mutes
 
     def _rule_of(self, alert: Alert) -> AlertRule:
         """The entry that it came under; that of sources where the catalogue has lost it."""
@@ -293,8 +294,6 @@ class Desk:
 
     def _notice(self, kind: str, now: float, alerts: list[Alert]) -> Notice:
         self._last_notice += 1
-        entries = [
-            Entry(one.id, one.key, one.count, one.first_at, one.last_at, list(one.attempts), one.detail, len(one.told)) for one in alerts
-        ]
+        entries = [Entry(one.id, one.key, one.count, one.first_at, one.last_at, list(one.attempts), one.detail, len(one.told)) for one in alerts]
         severity = "high" if any(one.severity == "high" for one in alerts) else "low"
         return Notice(self._last_notice, now, kind, severity, entries)  # type: ignore[arg-type]

@@ -8,13 +8,19 @@ from dataclasses import dataclass, field
 from typing import Final, Protocol
 
 from connwatch.alerts.alert import Alert, Key, Reason
+from connwatch.model.attempt import Attempt
 from connwatch.model.mark import Mark
 
-__all__ = ["Mutes", "Restarts", "Silence", "Window"]
+__all__ = ["Mutes", "Restarts", "Silence", "Window", "heard_by"]
 
 _DOWN: Final = frozenset({"stopped", "died", "removed"})
 _UP: Final = frozenset({"started", "replaced"})
 _BEFORE, _AFTER = 10.0, 15.0  # seconds around a restart in which requests break: a program says good-bye, and warms up
+
+
+def heard_by(attempt: Attempt) -> list[str]:
+    """The sources that told of an attempt: those that would tell how it goes on. A stream is called "source" or "source/file"."""
+    return sorted({place.source.partition("/")[0] for step in attempt.steps for place in step.event.evidence})
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,8 +97,9 @@ class Mutes:
             return None
         if now - alert.last_at > stale:
             return "stale", ""
-        if alert.stalled and self.deaf:
-            return "source-deaf", ", ".join(self.deaf)
+        deaf = [source for source in alert.heard_by if source in self.deaf]
+        if deaf:
+            return "source-deaf", ", ".join(deaf)
         if self.restarts.cover(alert.first_at, alert.last_at):
             return "restarting", ""
         return None

@@ -5,7 +5,8 @@ The first entry that fits an attempt decides, in the order of `order`; an entry 
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import difflib
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass, fields
 from fnmatch import fnmatchcase
 from typing import Any, Final, Literal, get_args
@@ -13,6 +14,7 @@ from typing import Any, Final, Literal, get_args
 from connwatch.alerts.text import Severity
 from connwatch.model.attempt import GOOD, Attempt, Outcome
 from connwatch.model.errors import ConfigError
+from connwatch.rules.catalogue import FAMILIES
 
 __all__ = ["TELLABLE", "AlertRule", "Pace", "Policy", "Weight", "check_example", "compile_policy"]
 
@@ -101,6 +103,9 @@ def compile_policy(entries: Mapping[str, Mapping[str, Any]], diagnoses: Mapping[
     """The catalogue's raw entries, in order. Raises ConfigError that names the entry and the key."""
     titles = {code: str(entry.get("title", code)) for code, entry in diagnoses.items()}
     rules = [_rule(name, entry) for name, entry in entries.items()]
+    for rule in rules:
+        _require_fitting(rule, "codes", rule.codes, titles)
+        _require_fitting(rule, "clients", rule.clients, FAMILIES)
     return Policy(sorted(rules, key=lambda rule: rule.order), titles)
 
 
@@ -133,6 +138,15 @@ def _rule(name: str, entry: Mapping[str, Any]) -> AlertRule:
     if values["severity"] not in _WEIGHTS:
         raise ConfigError(f"must be one of {', '.join(_WEIGHTS)}", file=where, key="severity", hint='severity = "low"')
     return AlertRule(**values)
+
+
+def _require_fitting(rule: AlertRule, key: str, globs: Iterable[str], known: Collection[str]) -> None:
+    """A word that is misspelt would decide nothing, and say nothing of it."""
+    for glob in globs:
+        if not any(fnmatchcase(word, glob) for word in known):
+            close = difflib.get_close_matches(glob, known, n=1)
+            hint = f'did you mean "{close[0]}"?' if close else "the words are in docs/diagnoses.md and docs/vocabulary.md"
+            raise ConfigError(f"{glob!r} fits nothing that there is", file=f"alert {rule.id}", key=key, hint=hint)
 
 
 def _value(where: str, key: str, value: Any) -> Any:

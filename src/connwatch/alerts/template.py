@@ -37,6 +37,7 @@ FIELDS: Final[dict[str, str]] = {
     "remedy": "what to do",
     "check": "the first check of the diagnosis",
     "detail": "what a source says of its trouble",
+    "effect": "what follows from a source's trouble, or from its end",
     "link": "where to see more: the page, or a command",
     "silence": "the command that silences it for two hours",
 }

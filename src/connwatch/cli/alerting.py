@@ -36,7 +36,8 @@ def pace_of(settings: AlertSettings) -> Pace:
 def writer_of(setup: Setup, policy: Policy, settings: AlertSettings) -> Writer:
     """Who puts messages into words. Raises ConfigError for a template that is written wrongly."""
     directory = setup.settings.catalogue.dir if setup.settings is not None else None
-    return Writer(load_templates(directory), policy.titles, link=settings.link, calm=pace_of(settings).calm)
+    config = "" if setup.config is None else str(setup.config.absolute())
+    return Writer(load_templates(directory), policy.titles, link=settings.link, calm=pace_of(settings).calm, config=config)
 
 
 def orders_of(setup: Setup) -> Orders:

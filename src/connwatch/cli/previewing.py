@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Final
 from connwatch.cli.console import say
 from connwatch.cli.progress import Progress
 from connwatch.model.attempt import Attempt, Outcome
-from connwatch.model.change import Change, Closed
+from connwatch.model.change import Change, Closed, Updated
 from connwatch.model.errors import SourceError
 from connwatch.replayer import replay
 from connwatch.sources.finished import Finished
@@ -104,7 +104,10 @@ def turns_of_logs(engine: Engine, inputs: Sequence[Finished], lateness: float) -
 
 
 def turns_of_attempts(attempts: Sequence[Attempt]) -> Turns:
-    """Stored attempts, each when it must have become known; to a minute, for those that ended in silence."""
-    known = [(attempt.ended_at + _KNOWN_AFTER.get(attempt.outcome, _SOON), attempt) for attempt in attempts if not attempt.open]
+    """Stored attempts, each when it must have become known; to a minute, for those that ended in silence.
+
+    An open one counts as it is now: that it stalled was told long before it is closed.
+    """
+    known = [(attempt.ended_at + _KNOWN_AFTER.get(attempt.outcome, _SOON), attempt) for attempt in attempts]
     for at, attempt in sorted(known, key=lambda one: (one[0], one[1].id)):
-        yield at, [Closed(attempt.ended_at, attempt)]
+        yield at, [(Updated if attempt.open else Closed)(attempt.ended_at, attempt)]

@@ -32,10 +32,11 @@ _Function = TypeVar("_Function", bound=Callable[..., Any])
 
 @dataclass(frozen=True, slots=True)
 class Setup:
-    """The catalogue with the user's entries in it, and the settings, None where none were asked for."""
+    """The catalogue with the user's entries in it, and the settings, None where none were asked for; `config` is the file that they are of."""
 
     catalogue: Catalogue
     settings: Settings | None
+    config: Path | None = None
 
     @property
     def lateness(self) -> float:
@@ -97,7 +98,7 @@ def prepare(config: Path | None, log_formats: Mapping[str, Mapping[str, Any]], *
         settings = load_settings(config, os.environ)
     formats: dict[str, Mapping[str, Any]] = {**(settings.format_tables() if settings is not None else {}), **log_formats}
     directory = settings.catalogue.dir if settings is not None else None
-    return Setup(load_catalogue(directory, formats or None, examples=examples), settings)
+    return Setup(load_catalogue(directory, formats or None, examples=examples), settings, config)
 
 
 def require_format(name: str, catalogue: Catalogue, key: str) -> None:

@@ -11,10 +11,12 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from connwatch.alerts.alert import ANYWHERE, Key
 from connwatch.cli.console import print_json, remark, screen
 from connwatch.cli.filters import SPAN
+from connwatch.cli.fitting import require_fitting
 from connwatch.cli.program import FOUND
-from connwatch.cli.setup import config_option, prepare
+from connwatch.cli.setup import Setup, config_option, prepare
 
 if TYPE_CHECKING:
     from connwatch.alerts.mutes import Silence
@@ -25,9 +27,10 @@ __all__ = ["silence"]
 
 _HELP = """Tell nobody of what fits, for a while.
 
-Client, server and code (a diagnosis, or source-deaf, source-silent) are names or globs; what is left out fits everything. For a source, --server
-is its name. The silence is written into the state file (state.path); a running daemon obeys it at once, and it holds over restarts. What would
-have been told is kept with the reason "silenced" (connwatch alerts, connwatch notifications), and is told after all when it goes on longer.
+Client, server and code (a diagnosis, or source-deaf, source-silent) are names or globs; what is left out fits everything, and what can fit nothing
+is refused. For a source, --server is its name. The silence is written into the state file (state.path); a running daemon obeys it at once, and it
+holds over restarts. What would have been told is kept with the reason "silenced" (connwatch alerts, connwatch notifications), and is told after all
+when it goes on longer.
 
 \b
 Examples:
@@ -70,7 +73,8 @@ def silence(
 
     if sum((seconds is not None, as_list, number is not None)) != 1:
         raise click.UsageError("say how long with --for, or --list those there are, or --end one of them")
-    path = prepare(config, {}).state_path
+    setup = prepare(config, {})
+    path = setup.state_path
     silences, now = Silences.of_file(path), time.time()
     if as_list:
         _show(silences.all(after=now - 86_400), now, as_json=as_json)
@@ -81,7 +85,20 @@ def silence(
             ctx.exit(FOUND)
         remark(f"silence {number} is ended")
         return
+    require_fitting(client, code, setup.catalogue.diagnoses)
+    if not _is_known(server, setup):
+        remark(f"nothing of {server!r} is known so far, neither a server of an attempt nor a source: the silence holds for what comes")
     _begin(silences, client, server, code, now, seconds or 0.0, comment, as_json=as_json)
+
+
+def _is_known(server: str, setup: Setup) -> bool:
+    from connwatch.store.library import Choice, Library
+
+    sources = setup.settings.sources if setup.settings is not None else ()
+    names = [ANYWHERE, *(one.name for one in sources)]
+    return any(Key("", name, "", "").fits(server=server) for name in names) or bool(
+        Library.of_file(setup.state_path).attempts(Choice(servers=[server]), limit=1)
+    )
 
 
 def _begin(silences: Silences, client: str, server: str, code: str, now: float, seconds: float, comment: str, *, as_json: bool) -> None:

@@ -11,7 +11,8 @@ from typing import Final
 from connwatch.cli.lane import Lane
 from connwatch.cli.spans import Line, Span, cells, cut, cut_middle, padded, wrapped
 from connwatch.cli.words import OUTCOME_TONES, clock, day, lasting, percent, stage_name, status_tone, verdict
-from connwatch.model.attempt import GOOD, Attempt, StageState, Step
+from connwatch.diagnose.story import never_came
+from connwatch.model.attempt import Attempt, StageState, Step
 from connwatch.model.diagnosis import Diagnosis
 from connwatch.model.event import Event, Evidence, Stage
 from connwatch.model.mark import Gap, Mark
@@ -175,15 +176,16 @@ def _range(lines: list[int]) -> str:
 def _missing(attempt: Attempt, width: int | None) -> Iterator[Line]:
     """The stage that should have come, then what else was not there to be seen."""
     unseen = [state for state in attempt.stages if state.state != "seen"]
-    awaited = next((state for state in unseen if state.stage.value == attempt.stuck_at), None)
-    if awaited is not None and attempt.outcome not in GOOD:
+    awaited = next((state for state in unseen if state.stage.value == attempt.stuck_at), None) if never_came(attempt) else None
+    if awaited is not None:
         hidden = f"not observable here: {awaited.reason or 'no log shows it'}"
         said = "never came, and we were listening" if awaited.state == "not_seen" else hidden
         mark: Line = [(" " * _OFFSET, ""), (" ✕ ", "warn"), (padded(stage_name(awaited.stage.value), _STAGE), "warn")]
         indent = _OFFSET + 3 + _STAGE + 6
         for number, text in enumerate(wrapped(said, None if width is None else width - indent)):
             yield [*mark, ("   -  ", "faint"), (text, "")] if number == 0 else [(" " * indent, ""), (text, "")]
-    others = [state for state in unseen if state is not awaited]
+    asked_for = {step.event.stage for step in attempt.steps}  # what was refused came, and stands above with its answer
+    others = [state for state in unseen if state is not awaited and state.stage not in asked_for]
     yield from _aside("not seen", [stage_name(state.stage.value) for state in others if state.state == "not_seen"], width)
     yield from _aside("not observable here", [_hidden(state) for state in others if state.state == "not_observable"], width)
 

@@ -102,6 +102,6 @@ class Teller:
                 self.desk.relief(source.name, DEAF, now)
             if self.silent_seconds and status.last_read_at is not None and source.name not in deaf:
                 if now - status.last_read_at > self.silent_seconds:
-                    self.desk.trouble(source.name, SILENT, now)
+                    self.desk.trouble(source.name, SILENT, now, since=status.last_read_at)
                 else:
                     self.desk.relief(source.name, SILENT, now)

@@ -12,7 +12,7 @@ from typing import Final
 
 from connwatch.diagnose.hypotheses import answers
 from connwatch.diagnose.serial import iso
-from connwatch.diagnose.story import headline, rows, stage_title
+from connwatch.diagnose.story import headline, never_came, rows, stage_title
 from connwatch.diagnose.trail import write_trail
 from connwatch.diagnose.wording import client_title, plain, seconds
 from connwatch.model.attempt import GOOD, Attempt, StageState
@@ -109,11 +109,7 @@ def _course(attempt: Attempt) -> Iterator[str]:
         yield f"| {row.offset:.3f} s | {stage_title(row.stage)} | {request} | {status} | {_cell(', '.join(marks))} | {_cell(', '.join(row.places))} |"
     if len(told) > _MOST_ROWS:
         yield f"| | | and {len(told) - _MOST_ROWS} more | | | |"
-    if (
-        attempt.stuck_at is not None
-        and attempt.outcome not in GOOD
-        and not any(state.stage.value == attempt.stuck_at and state.state == "seen" for state in attempt.stages)
-    ):
+    if attempt.stuck_at is not None and never_came(attempt):
         yield f"| | {stage_title(attempt.stuck_at)} | *never came* | | | |"
     yield from ("", f"In short: `{write_trail(attempt.steps)}`", "")
 

@@ -9,7 +9,7 @@ from connwatch.diagnose.wording import client_title, plain, seconds
 from connwatch.model.attempt import GOOD, Attempt, Outcome
 from connwatch.model.event import Actor, Event, Link, Stage
 
-__all__ = ["Row", "headline", "rows", "stage_title"]
+__all__ = ["Row", "headline", "never_came", "rows", "stage_title"]
 
 _TITLES: Final = {
     "challenge": "challenge",
@@ -89,14 +89,26 @@ def stage_title(stage: str) -> str:
     return _TITLES.get(stage, stage.replace("_", " "))
 
 
+def never_came(attempt: Attempt) -> bool:
+    """Whether what it stopped at is a request that never came. One that was refused did come, whatever it was an attempt at."""
+    return (
+        attempt.stuck_at is not None
+        and attempt.outcome not in GOOD
+        and attempt.outcome is not Outcome.FAILED
+        and not any(state.stage.value == attempt.stuck_at and state.state == "seen" for state in attempt.stages)
+    )
+
+
 def headline(attempt: Attempt) -> str:
     """The attempt in one sentence: who, where, how it ended, why."""
     server = plain(attempt.server, 80) or "the server"
     text = f"{client_title(attempt.client)} {_ENDED[attempt.outcome].format(server=server)}"
     if attempt.stuck_at is not None and attempt.outcome not in GOOD:
         text += f" ({stage_title(attempt.stuck_at)})"
-    text += f", {seconds(attempt.ended_at - attempt.started_at)} from the first request to the last."
-    text = text[:1].upper() + text[1:]
+    span = seconds(attempt.ended_at - attempt.started_at)
+    text += ", after one request." if len(attempt.steps) == 1 else f", {span} from the first request to the last."
+    if text.startswith("the "):  # others are names, which are written as their vendors write them
+        text = f"T{text[1:]}"
     if attempt.diagnoses:
         text += f" {attempt.diagnoses[0].summary}"
     return text

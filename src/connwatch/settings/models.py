@@ -8,11 +8,13 @@ from __future__ import annotations
 
 import re
 from datetime import time
+from fnmatch import fnmatchcase
 from pathlib import Path
 from typing import Any, Literal
 
 from pydantic import Field, field_validator, model_validator
 
+from connwatch.rules.catalogue import FAMILIES
 from connwatch.settings.following import SourceSettings
 from connwatch.settings.maintenance import zone_exists
 from connwatch.settings.problems import NAME
@@ -113,6 +115,13 @@ class MaintenanceSettings(Table):
     def _clock(cls, value: object) -> object:
         if isinstance(value, str) and re.fullmatch(r"([01]\d|2[0-3]):[0-5]\d", value) is None:
             raise ValueError(f"{value!r} is no time of day: HH:MM, 00:00 to 23:59")
+        return value
+
+    @field_validator("client")
+    @classmethod
+    def _some_client(cls, value: str) -> str:
+        if not any(fnmatchcase(family, value.lower()) for family in FAMILIES):
+            raise ValueError(f"{value!r} fits no client; there are {', '.join(FAMILIES)}")
         return value
 
     @field_validator("timezone")

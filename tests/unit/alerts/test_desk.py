@@ -30,6 +30,20 @@ def test_five_hundred_stalls_of_one_cause_within_a_minute_are_one_message_with_t
     assert day.told == [(60.0, "stopped", "claude token-unused ×500")]
 
 
+def test_five_hundred_stalls_are_one_message_under_the_shipped_times_too_and_its_end_names_all_of_them() -> None:
+    day = Days()
+    for _ in range(500):
+        day.stalls()
+        day.passes(60 / 500)
+    day.passes(3600)
+    ((at, kind, said),) = day.told
+    assert (at, kind) == (30.0, "stopped")
+    assert said in [f"claude token-unused ×{count}" for count in (249, 250, 251)], "those that had come when it went out"
+    day.connects()
+    day.passes(600)
+    assert [said for _, _, said in day.told[1:]] == ["claude token-unused ×500"]
+
+
 def test_clients_that_one_cause_hits_share_a_message() -> None:
     day = Days()
     for client in ("claude", "chatgpt", "claude"):
@@ -125,7 +139,8 @@ def test_an_attempt_that_goes_on_after_all_takes_back_what_was_not_told_yet_and_
 def test_an_attempt_is_counted_once_however_often_it_is_spoken_of() -> None:
     day = Days()
     for closed in (False, False, True):
-        day.stalls(name="one", closed=closed)
+        day.stalls(name="one", closed=closed, ago=day.now)
+        day.passes(10)
     day.passes(60)
     assert day.told == [(30.0, "stopped", "claude token-unused ×1")]
 
@@ -164,9 +179,7 @@ def test_low_ones_are_told_when_two_of_a_kind_come_within_a_quarter_of_an_hour()
     assert "first-of-its-kind" in day.reasons()["metadata-unusable"]
 
 
-@pytest.mark.parametrize(
-    ("outcome", "code"), [("abandoned", "consent-abandoned"), ("stalled", "registration-unused"), ("stalled", "challenge-ignored")]
-)
+@pytest.mark.parametrize(("outcome", "code"), [("failed", "consent-denied"), ("stalled", "registration-unused"), ("stalled", "challenge-ignored")])
 def test_what_nobody_can_repair_is_never_told(outcome: str, code: str) -> None:
     day = Days()
     for _ in range(50):
@@ -175,6 +188,27 @@ def test_what_nobody_can_repair_is_never_told(outcome: str, code: str) -> None:
     day.passes(3600)
     assert day.told == []
     assert day.reasons() == {code: ["never"]}
+
+
+def test_users_who_leave_are_told_by_their_rate_alone() -> None:
+    day = Days()
+    for number in range(30):
+        day.ends("abandoned", "consent-abandoned", step="consent", client=("claude", "chatgpt", "cursor")[number % 3])
+        day.passes(410)
+    assert day.told == [], "nine an hour, for hours"
+    day = Days()
+    for number in range(30):
+        day.ends("abandoned", "consent-abandoned", step="consent")
+        day.passes(100)
+        if number % 9 == 8:
+            day.connects()
+    assert day.told == [], "some get through"
+    day = Days()
+    for _ in range(30):
+        day.ends("abandoned", "consent-abandoned", step="consent")
+        day.passes(100)
+    day.passes(3600)
+    assert day.told == [(930.0, "stopped", "claude consent-abandoned ×10")]
 
 
 @pytest.mark.parametrize("outcome", ["connected", "reconnected", "renewed", "waiting", "probe", "blind"])
@@ -215,6 +249,21 @@ def test_what_comes_and_goes_is_told_as_that_and_then_not_until_it_is_steady() -
     assert len(day.told) == 6
 
 
+def test_what_came_and_went_works_again_after_half_an_hour_of_successes_however_many() -> None:
+    day = Days()
+    for _ in range(3):
+        day.stalls()
+        day.passes(120)
+        day.connects()
+        day.passes(120)
+    assert kinds(day.told) == ["stopped", "recovered", "stopped", "recovered", "flapping"]
+    for _ in range(20):
+        day.connects()
+        day.passes(120)
+    assert (round(day.told[-1][0]), day.told[-1][1]) == (600 + 1800, "recovered")
+    assert len(day.told) == 6
+
+
 def test_flapping_that_ends_badly_is_told_again_only_as_what_goes_on() -> None:
     day = Days()
     for _ in range(3):
@@ -239,6 +288,15 @@ def test_while_the_upstream_is_down_nothing_else_of_that_server_is_told() -> Non
     day.passes(600)
     assert day.told == [(30.0, "stopped", "claude upstream-unavailable ×1"), (30.0, "stopped", "claude server-error ×1")]
     assert day.reasons()["token-unused"] == ["inhibited"]
+
+
+def test_an_upstream_that_was_down_an_hour_ago_explains_nothing_now() -> None:
+    day = Days()
+    day.ends("failed", "upstream-unavailable", step="reach")
+    day.passes(3600)
+    day.stalls(client="chatgpt")
+    day.passes(600)
+    assert day.told == [(30.0, "stopped", "claude upstream-unavailable ×1"), (3630.0, "stopped", "chatgpt token-unused ×1")]
 
 
 def test_a_silence_mutes_what_it_names_for_its_time() -> None:
@@ -270,6 +328,18 @@ def test_a_deaf_source_mutes_stalls_and_not_refusals_and_is_told_itself_once() -
     assert day.told[2:] == [(630.0, "recovered", "nginx-proxy source-deaf ×1")]
 
 
+def test_a_deaf_source_mutes_only_the_stalls_of_which_it_would_tell() -> None:
+    day = Days()
+    day.mutes.deaf = ["backup-proxy"]
+    day.stalls()
+    day.stalls(client="chatgpt", heard_by="backup-proxy/2.log")
+    day.passes(600)
+    assert day.told == [(30.0, "stopped", "claude token-unused ×1")]
+    assert day.reasons() == {"token-unused": ["source-deaf"]}
+    (muted,) = [alert for alert in day.kept.values() if alert.key.client == "chatgpt"]
+    assert muted.reasons["source-deaf"].detail == "backup-proxy"
+
+
 def test_a_source_that_stays_deaf_is_told_again_after_four_hours_though_nothing_new_happens() -> None:
     day = Days(troubled=[("nginx-proxy", "source-deaf")])
     day.passes(5 * 3600)
@@ -283,6 +353,32 @@ def test_a_source_that_is_configured_no_more_is_not_told_again() -> None:
     day.passes(5 * 3600)
     assert kinds(day.told) == ["stopped"]
     assert day.reasons() == {"source-deaf": ["quiet"]}
+
+
+def test_a_source_that_comes_and_goes_is_damped_like_attempts() -> None:
+    day = Days()
+    for _ in range(10):
+        day.troubled = [("nginx-proxy", "source-deaf")]
+        day.passes(120)
+        day.troubled.clear()
+        for _ in range(24):
+            day.desk.relief("nginx-proxy", "source-deaf", START + day.now)
+            day.passes(5)
+    assert kinds(day.told)[:6] == ["stopped", "recovered", "stopped", "recovered", "flapping"]
+    for _ in range(720):
+        day.desk.relief("nginx-proxy", "source-deaf", START + day.now)
+        day.passes(5)
+    assert kinds(day.told)[5:] == ["recovered"]
+    again = day.notices[2].entries[0]
+    assert again.first_at - START == 240.0, "what was over is another trouble, with a beginning of its own"
+
+
+def test_a_source_is_said_to_be_silent_since_its_last_line() -> None:
+    day = Days()
+    day.passes(86_400)
+    day.desk.trouble("nginx-proxy", "source-silent", START + day.now, since=START)
+    day.passes(40)
+    assert (day.told, day.notices[0].entries[0].first_at) == ([(86_430.0, "stopped", "nginx-proxy source-silent ×1")], START)
 
 
 def test_a_deaf_source_is_told_when_its_silence_is_over_and_it_still_is() -> None:

@@ -26,12 +26,15 @@ RIGHT: dict[str, Any] = {"id": "mine", "severity": "low", "reason": "because"}
         ({"repeat": 0}, "repeat: must be at least 1"),
         ({"repeat": True}, "repeat: must be int, not bool"),
         ({"sevrity": "low"}, "sevrity: unknown key"),
+        ({"codes": ["tokn-unused"]}, "codes: 'tokn-unused' fits nothing that there is (did you mean \"token-unused\"?)"),
+        ({"codes": ["token-*", "zzz"]}, "codes: 'zzz' fits nothing that there is (the words are in docs/diagnoses.md"),
+        ({"clients": ["claud"]}, "clients: 'claud' fits nothing that there is (did you mean \"claude\"?)"),
     ],
 )
 def test_an_entry_that_is_written_wrongly_is_refused_with_its_name_and_key(change: dict[str, Any], said: str) -> None:
     entry = {key: value for key, value in {**RIGHT, **change}.items() if value is not None}
     with pytest.raises(ConfigError) as refused:
-        compile_policy({"mine": entry}, {})
+        compile_policy({"mine": entry}, {"token-unused": {}})
     assert str(refused.value).startswith(f"alert mine: {said}")
 
 
@@ -47,7 +50,7 @@ def test_an_entry_of_ones_own_is_tried_before_the_shipped_ones() -> None:
 
 
 def test_an_example_that_does_not_hold_says_what_decides_instead() -> None:
-    policy = compile_policy({"mine": {**RIGHT, "codes": ["a"]}, "rest": {**RIGHT, "id": "rest", "order": 1}}, {})
+    policy = compile_policy({"mine": {**RIGHT, "codes": ["a"]}, "rest": {**RIGHT, "id": "rest", "order": 1}}, {"a": {}, "b": {}})
     assert check_example(policy, "mine", {"code": "a", "expect": "low"}) == ""
     assert check_example(policy, "mine", {"code": "a", "expect": "high"}) == "expected high, got low"
     assert check_example(policy, "mine", {"code": "b", "expect": "low"}) == "is decided by rest"

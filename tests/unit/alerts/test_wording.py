@@ -9,7 +9,8 @@ import pytest
 from connwatch.alerts.alert import SOURCE_STEP, Entry, Key, Kind, Notice
 from connwatch.alerts.text import Text
 from connwatch.alerts.wording import Writer
-from connwatch.model.attempt import Attempt
+from connwatch.model.attempt import Attempt, Outcome
+from connwatch.model.event import Stage
 from connwatch.settings.messages import load_templates
 from support.attempts import HOST, T, the_silence
 from support.desk import policy
@@ -27,7 +28,9 @@ def about(client: str = "claude", server: str = HOST, code: str = "token-unused"
 def test_a_stall_says_who_where_why_and_what_to_do() -> None:
     text = written("stopped", about(count=3), attempt=the_silence())
     assert text.title == f"Claude (hosted) → {HOST}: A token was issued, and no MCP request came (3 attempts)"
-    assert "     14.2 s  token                         200" in text.plain
+    assert "  +0.0 s    challenge                     401\n" in text.plain
+    assert "  +14.2 s   token                         200\n" in text.plain
+    assert "            MCP session                   never came" in text.plain
     assert "MCP session                   never came" in text.plain
     assert "nginx.log:18  07:51:20  POST /oauth/token → 200" in text.plain
     assert "Next: Look into the security log" in text.plain
@@ -38,6 +41,17 @@ def test_a_stall_says_who_where_why_and_what_to_do() -> None:
 
 def test_the_page_is_named_where_there_is_one() -> None:
     assert "More: https://watch.example.org/#7f3c21a9" in written("stopped", about(), attempt=the_silence(), link="https://watch.example.org/").plain
+
+
+def test_commands_name_the_configuration_so_that_they_work_where_they_are_pasted() -> None:
+    writer = Writer(load_templates(), policy().titles, config="/etc/my watch/connwatch.toml")
+    attempt = the_silence()
+    text = writer.write(Notice(1, T, "stopped", "high", [about()]), lambda name: attempt)
+    assert "More: connwatch show 7f3c21a9 --config '/etc/my watch/connwatch.toml'\n" in text.plain
+    assert text.plain.endswith("--code token-unused --for 2h --config '/etc/my watch/connwatch.toml'")
+    deaf = Entry(1, Key("", "nginx-proxy", SOURCE_STEP, "source-deaf"), 1, T, T + 60)
+    text = writer.write(Notice(1, T, "stopped", "high", [deaf]), lambda name: None)
+    assert "More: connwatch sources --config '/etc/my watch/connwatch.toml'\n" in text.plain
 
 
 def test_several_clients_have_a_line_each() -> None:
@@ -57,7 +71,7 @@ def test_an_attempt_that_the_state_has_forgotten_leaves_out_only_what_it_knew() 
 @pytest.mark.parametrize(
     ("kind", "title", "tone"),
     [
-        ("again", f"Still: Claude (hosted) → {HOST}: A token was issued, and no MCP request came (1 attempt since 2026-11-23 07:51)", "failure"),
+        ("again", f"Still: Claude (hosted) → {HOST}: A token was issued, and no MCP request came (1 attempt since 2026-11-23 07:51 UTC)", "failure"),
         ("recovered", "Works again: Claude (hosted) → mcp.example.org (token-unused, 1 attempt)", "success"),
         ("flapping", "Comes and goes: Claude (hosted) → mcp.example.org: A token was issued, and no MCP request came", "warning"),
     ],
@@ -73,7 +87,46 @@ def test_a_source_in_trouble_says_what_it_says_itself() -> None:
     assert text.title == "Source nginx-proxy cannot be read"
     assert "It says: permission denied" in text.plain
     assert (text.clients, text.servers) == ((), ())
-    assert written("recovered", entry).title == "Source nginx-proxy is back"
+    assert "not judged meanwhile" in text.plain
+    back = written("recovered", entry)
+    assert back.title == "Source nginx-proxy is back"
+    assert "2026-11-23 07:52 UTC the source nginx-proxy could not be read. What was written meanwhile is read now" in back.plain
+    assert written("again", entry).title == "Source nginx-proxy still cannot be read"
+    coming = written("flapping", replace(entry, flaps=3))
+    assert coming.title == "Source nginx-proxy cannot be read, on and off"
+    assert "It came and went 3 times within an hour" in coming.plain
+
+
+def test_a_silent_source_is_no_deaf_one() -> None:
+    entry = Entry(1, Key("", "nginx-proxy", SOURCE_STEP, "source-silent"), 1, T, T + 60)
+    text = written("stopped", entry)
+    assert text.title == "Source nginx-proxy gives no lines"
+    assert text.plain.startswith("Since 2026-11-23 07:51 UTC the source nginx-proxy gives no lines. It can be read")
+    assert "not judged" not in text.plain
+    assert written("recovered", entry).plain.endswith("Lines come again.")
+
+
+def test_what_was_answered_did_come() -> None:
+    attempt = the_silence()
+    step = attempt.steps[-1]
+    attempt.steps.append(replace(step, event=replace(step.event, stage=Stage.SESSION, status=400)))
+    attempt.outcome = Outcome.FAILED
+    assert "never came" not in written("stopped", about(), attempt=attempt).plain
+    attempt.stuck_at = "reach"
+    assert "never came" not in written("stopped", about(), attempt=attempt).plain
+
+
+def test_of_a_long_path_the_end_is_shown() -> None:
+    attempt = the_silence(place="/var/log/a-very-long-name-of-a-folder/and-another-one/nginx-access.log")
+    assert "…folder/and-another-one/nginx-access.log:18  07:51:20" in written("stopped", about(), attempt=attempt).plain
+
+
+def test_a_single_request_took_no_time() -> None:
+    attempt = the_silence()
+    attempt.steps = attempt.steps[-1:]
+    attempt.client = "mcp-remote"
+    text = written("stopped", about(), attempt=attempt).plain
+    assert text.startswith(f"mcp-remote stopped without a word at {HOST} (MCP session), after one request.")
 
 
 def test_a_hostile_host_is_no_markup_in_a_title_and_no_shell_in_a_command() -> None:

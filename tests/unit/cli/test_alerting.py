@@ -13,7 +13,7 @@ from click.testing import CliRunner, Result
 
 from connwatch.alerts.alert import Alert, Entry, Key, Notice, Tally
 from connwatch.cli.main import cli
-from connwatch.model.change import Closed
+from connwatch.model.change import Closed, Updated
 from connwatch.store.journal import Journal
 from connwatch.store.opening import open_state
 from connwatch.store.turn import Turn
@@ -106,7 +106,7 @@ def test_the_preview_of_files_needs_no_state(tmp_path: Path) -> None:
     assert "Claude (hosted) → mcp.example.org: A token was issued" in told[0]["title"]
     assert "POST /token → 200" in told[0]["text"]
     full = CliRunner().invoke(cli, ["alerts", "--preview", str(log), "--full"])
-    assert "    Next: Separate the causes by the tests below" in full.stdout
+    assert "    Next: Separate the causes by the checks, the likeliest first." in full.stdout
 
 
 def test_a_silence_begins_is_listed_and_ends(config: Path) -> None:
@@ -121,9 +121,40 @@ def test_a_silence_begins_is_listed_and_ends(config: Path) -> None:
     assert rows(run(config, "silence", "--list", "--json"))[0]["in_force"] is False
 
 
+def test_the_preview_of_a_state_knows_what_stalled_and_is_still_open(config: Path) -> None:
+    attempt, now = the_silence("still0pen1"), time.time()
+    attempt.started_at, attempt.ended_at, attempt.client, attempt.open = now - 90, now - 70, "chatgpt", True
+
+    async def write() -> None:
+        journal = Journal(open_state(config.parent / "state.db"))
+        await journal.commit(Turn(now, changes=[Updated(now, attempt)]))
+        await journal.close()
+
+    asyncio.run(write())
+    result = run(config, "alerts", "--preview")
+    assert "Claude (hosted) and ChatGPT → mcp.example.org: A token was issued" in result.stdout.replace(
+        "ChatGPT and Claude (hosted)", "Claude (hosted) and ChatGPT"
+    )
+    assert "1 message about 2 of 2 attempts" in result.stderr
+
+
+def test_a_silence_for_what_nobody_has_heard_of_holds_for_what_comes(config: Path) -> None:
+    unknown = run(config, "silence", "--server", "mcp.nowhere.example", "--for", "1h")
+    assert unknown.exit_code == 0
+    assert "nothing of 'mcp.nowhere.example' is known so far" in unknown.stderr
+    for server in (HOST, "MCP.*", "proxy", "*"):
+        known = run(config, "silence", "--server", server, "--for", "1h")
+        assert (known.exit_code, known.stderr) == (0, "")
+
+
 @pytest.mark.parametrize(
     ("args", "said"),
     [
+        (["silence", "--client", "claud", "--for", "2h"], "no client is called 'claud'; did you mean \"claude\"?"),
+        (["silence", "--client", "[", "--for", "2h"], "no client is called '['; there are claude, claude-code"),
+        (["silence", "--code", "tokn-unused", "--for", "2h"], "no diagnosis is called 'tokn-unused'; did you mean \"token-unused\"?"),
+        (["silence", "--code", "zzz", "--for", "2h"], "there are those of docs/diagnoses.md, source-deaf and source-silent"),
+        (["silence", "--client", "claude", "--code", "source-*", "--for", "2h"], "has no client; leave --client out"),
         (["silence"], "say how long with --for"),
         (["silence", "--for", "2h", "--list"], "say how long with --for"),
         (["silence", "--for", "soon"], "'soon' is no span of time; write 30m, 2h"),

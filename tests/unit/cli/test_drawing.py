@@ -96,6 +96,14 @@ do       Compare issuer and URL."""
         attempt.stuck_at = "consent"
         assert "✕ consent             -  not observable here: the authorization server is another host" in text(waterfall(attempt, 100))
 
+    def test_what_was_refused_is_not_said_to_have_never_come(self) -> None:
+        attempt = the_silence()
+        attempt.outcome = Outcome.FAILED
+        attempt.steps.append(a_step(Stage.SESSION, 15, "POST /mcp", 400, "nginx.log:19"))
+        drawing = text(waterfall(attempt, 100))
+        assert "never came" not in drawing
+        assert "not seen: session" not in drawing
+
     def test_offsets_stay_readable_after_an_hour(self) -> None:
         attempt = the_silence()
         attempt.steps.append(a_step(Stage.SESSION, 4000, "POST /mcp", 200, "nginx.log:90"))

@@ -37,7 +37,7 @@ def test_a_row_of_several_lines_names_the_range(judged):
     [
         ("claude", f"{TOKEN} post:200*2", "Claude (hosted) connected to mcp.example.org, "),
         ("", "post:200*3", "The client reconnected to mcp.example.org without a new sign-in, 0.8 s"),
-        ("cursor", "register:201", "Cursor is waiting at mcp.example.org (authorization), 0.0 s"),
+        ("cursor", "register:201", "Cursor is waiting at mcp.example.org (authorization), after one request."),
         ("claude", TOKEN, "stopped without a word at mcp.example.org (MCP session)"),
         ("claude", f"{SIGN_IN[:-11]} +400 other:404", "was left by its user at mcp.example.org (sign-in and consent), 7 min"),
     ],

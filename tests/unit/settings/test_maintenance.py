@@ -46,6 +46,7 @@ def test_client_and_server_are_globs_without_case() -> None:
         ({"start": "02:00", "end": "03:00", "timezone": "Europe/Atlantis"}, "no time zone that this machine knows"),
         ({"start": "02:00", "end": "03:00", "days": ["sunday"]}, "'mon', 'tue'"),
         ({"start": "02:00", "end": "03:00", "days": []}, "at least 1"),
+        ({"start": "02:00", "end": "03:00", "client": "claud"}, "fits no client; there are claude, "),
     ],
 )
 def test_a_window_that_is_written_wrongly_is_refused(settings: dict[str, object], said: str) -> None:
