@@ -54,7 +54,7 @@ def _served(view: View) -> bool:
 def _feature(view: View) -> Found:
     if view.verdict.stuck == "authorization" and view.hosted:
         return "not decidable", "The client began, but its user was not sent to sign in; an organisation may have to enable the connector first."
-    return "ruled out", f"The client made {view.state.requests} request(s) here: the feature is there and was used."
+    return "ruled out", f"The client made requests here ({view.state.requests} in all): the feature is there and was used."
 
 
 def _path(view: View) -> Found:
