@@ -106,7 +106,7 @@ def test_the_preview_of_files_needs_no_state(tmp_path: Path) -> None:
     assert "Claude (hosted) → mcp.example.org: A token was issued" in told[0]["title"]
     assert "POST /token → 200" in told[0]["text"]
     full = CliRunner().invoke(cli, ["alerts", "--preview", str(log), "--full"])
-    assert "    Next: Separate the causes by the tests below" in full.stdout
+    assert "    Next: Separate the causes by their tests" in full.stdout
 
 
 def test_a_silence_begins_is_listed_and_ends(config: Path) -> None:
