@@ -1,4 +1,4 @@
-"""How the tests are spread over processes (`pytest -n N --dist loadgroup`), and what the run says at its end.
+"""How the tests are spread over processes (`pytest -n N`), and what the run says at its end.
 
 Files whose tests share a component that takes long to start (an engine, Prometheus, an image) stay in one process each. What takes longest goes
 first, so that no process works on alone while the others have nothing left to do.
@@ -9,6 +9,8 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
+from xdist.remote import Producer
+from xdist.scheduler import LoadScopeScheduling
 
 TESTS = Path(__file__).resolve().parent
 #: The file is one unit: what it starts serves all of its tests.
@@ -42,9 +44,17 @@ def turn(item: pytest.Item) -> int:
     return next((number for number, start in enumerate(FIRST) if place(item).startswith(start)), len(FIRST))
 
 
-def pytest_itemcollected(item: pytest.Item) -> None:
-    if place(item) in TOGETHER:
-        item.add_marker(pytest.mark.xdist_group(place(item)))
+class Spread(LoadScopeScheduling):
+    """Hands out tests one by one, in the order in which they stand, and some files as a whole."""
+
+    def _split_scope(self, nodeid: str) -> str:
+        file = nodeid.partition("::")[0]
+        return file if file.removeprefix("tests/") in TOGETHER else nodeid
+
+
+def pytest_xdist_make_scheduler(config: pytest.Config, log: Producer) -> Spread:
+    config.option.loadscopereorder = False
+    return Spread(config, log)
 
 
 @pytest.hookimpl(trylast=True)
