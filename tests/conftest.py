@@ -52,6 +52,7 @@ class Spread(LoadScopeScheduling):
         return file if file.removeprefix("tests/") in TOGETHER else nodeid
 
 
+@pytest.hookimpl(optionalhook=True)  # not asked for where pytest runs without processes
 def pytest_xdist_make_scheduler(config: pytest.Config, log: Producer) -> Spread:
     config.option.loadscopereorder = False
     return Spread(config, log)
