@@ -34,7 +34,7 @@ run: $(STAMP) ## the daemon on CONFIG; where there is none, on a recorded stream
 
 test: $(STAMP) ## every test, those with real components too
 	@tools/real.sh
-	@PATH="$$PWD/.cache/real/usr/bin:$$PATH" $(BIN)/pytest -n 2 $(ARGS)
+	@PATH="$$PWD/.cache/real/usr/bin:$$PATH" $(BIN)/pytest -n 3 $(ARGS)
 
 lint: $(STAMP) ## ruff
 	$(BIN)/ruff check .

@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
 # Writes requirements/lock.txt from pyproject.toml: runtime, build back end and development tools, every version pinned with the hashes of its files;
-# and two parts of it: requirements/runtime.txt, what the program needs to run, and requirements/build.txt, what builds its wheel.
+# and two parts of it: requirements/runtime.txt, what the program needs to run, with its extras, and requirements/build.txt, what builds its wheel.
 # Keeps what is locked unless told --upgrade. Holds names, versions and hashes only: where files come from is pip's affair.
 set -euo pipefail
 cd "$(dirname "$0")/.."
@@ -16,8 +16,9 @@ import tomllib
 
 with open("pyproject.toml", "rb") as file:
     data = tomllib.load(file)
-groups = data["dependency-groups"]
-print("\n".join([*data["project"]["dependencies"], *groups["build"], *groups["dev"]]))
+groups, project = data["dependency-groups"], data["project"]
+extras = [one for extra in project["optional-dependencies"].values() for one in extra]
+print("\n".join([*project["dependencies"], *extras, *groups["build"], *groups["dev"]]))
 PY
 "$work/venv/bin/python" - "$work" <<'PY'
 import pathlib
@@ -26,7 +27,8 @@ import tomllib
 
 with open("pyproject.toml", "rb") as file:
     data = tomllib.load(file)
-for name, wanted in (("runtime", data["project"]["dependencies"]), ("build", data["dependency-groups"]["build"])):
+extras = [one for extra in data["project"]["optional-dependencies"].values() for one in extra]
+for name, wanted in (("runtime", [*data["project"]["dependencies"], *extras]), ("build", data["dependency-groups"]["build"])):
     pathlib.Path(sys.argv[1], f"{name}.in").write_text("\n".join(wanted), encoding="utf-8")
 PY
 
@@ -49,5 +51,5 @@ done
 
 mkdir -p requirements
 written "\`make venv\` installs it with --require-hashes." "$work/lock.txt" > requirements/lock.txt
-written "What connwatch needs to run, a part of lock.txt: installed with --require-hashes." "$work/runtime.txt" > requirements/runtime.txt
+written "What connwatch needs to run, with its extras, a part of lock.txt: installed with --require-hashes." "$work/runtime.txt" > requirements/runtime.txt
 written "What builds the wheel, a part of lock.txt: installed with --require-hashes." "$work/build.txt" > requirements/build.txt

@@ -31,9 +31,6 @@ have() {
 may_fetch() { [ -z "${CONNWATCH_NO_INSTALL:-}" ]; }
 may_install() { [ "$(id -u)" = 0 ] && command -v apt-get > /dev/null && [ -z "${CONNWATCH_NO_INSTALL:-}" ]; }
 
-refreshed=
-refresh() { [ -n "$refreshed" ] || { apt-get update -qq > /dev/null 2>&1 && refreshed=yes; }; }
-
 install() {
     # A package must not start a server of its own here: 101 is policy-rc.d's word for "not allowed".
     local policy=/usr/sbin/policy-rc.d mine=
@@ -49,7 +46,6 @@ get_chromium() { install chromium; }
 get_dockerd() { install docker.io busybox-static; }
 # The next Debian's engine, in a tree of its own. Made elsewhere first: half a tree must not look like a whole one.
 get_docker26() {
-    command -v debootstrap > /dev/null || install debootstrap
     rm -rf "$cache/docker26.part"
     mkdir -p "$cache" && chmod 755 "$cache"
     debootstrap --variant=minbase --include=docker.io,ca-certificates,iptables trixie "$cache/docker26.part" > /dev/null 2>&1 || return
@@ -68,7 +64,6 @@ get_compose() {
 }
 # A clean Debian 12 to install into, and to make an image of; nothing in it is started.
 get_debian() {
-    command -v debootstrap > /dev/null || install debootstrap
     local tree=$cache/bookworm.part
     rm -rf "$tree"
     mkdir -p "$cache" && chmod 755 "$cache"
@@ -90,7 +85,7 @@ get_haproxy() { install haproxy; }
 # The official SDK plays server and clients; it is no dependency of connwatch, so it has an environment of its own.
 get_mcp() { .venv/bin/python -m venv --clear .cache/mcp && .cache/mcp/bin/pip install -q --disable-pip-version-check 'mcp==2.3.0' > /dev/null 2>&1; }
 get_mcp-js() {
-    command -v npm > /dev/null || { may_install && refresh && install nodejs npm; }
+    command -v npm > /dev/null || { may_install && install nodejs npm; }
     command -v npm > /dev/null || return
     mkdir -p .cache/mcp-js
     npm install --prefix .cache/mcp-js --silent --no-audit --no-fund --ignore-scripts '@modelcontextprotocol/sdk@1.32.2' > /dev/null 2>&1
@@ -107,14 +102,39 @@ get_promtool() {
 # Alertmanager reads templates at a fixed path of the system, so this one is installed; install() keeps it from being started.
 get_alertmanager() { install prometheus-alertmanager; }
 
-for component in nginx promtool alertmanager dockerd docker26 compose debian wheels systemd haproxy sshd journal chromium grafana mcp mcp-js; do
-    have "$component" && continue
-    if [[ "$component" = mcp* ]] || [ "$component" = grafana ] || [ "$component" = wheels ]; then
-        may_fetch && say "installing $component" && "get_$component"
-    elif may_install; then
+all=(nginx promtool alertmanager dockerd docker26 compose debian wheels systemd haproxy sshd journal chromium grafana mcp mcp-js)
+missing=()
+for component in "${all[@]}"; do have "$component" || missing+=("$component"); done
+
+# Those of the given components that are missing, one after another. What pip fetches needs no root; mcp-js asks for it where there is no npm.
+in_turn() {
+    local component
+    for component in "$@"; do
+        [[ " ${missing[*]} " = *" $component "* ]] || continue
+        case $component in
+            grafana | wheels | mcp | mcp-js) may_fetch || continue ;;
+            *) may_install || continue ;;
+        esac
         say "installing $component"
-        refresh && "get_$component"
+        "get_$component"
+    done
+}
+
+# Side by side: the system's own packages, for which apt has one lock; two trees; and what needs neither. Most of it waits for the network.
+if [ ${#missing[@]} -gt 0 ]; then
+    mkdir -p "$cache" && chmod 755 "$cache"
+    if may_install; then
+        apt-get update -qq > /dev/null 2>&1
+        [[ " ${missing[*]} " != *" docker26 "* && " ${missing[*]} " != *" debian "* ]] || command -v debootstrap > /dev/null || install debootstrap
     fi
+    in_turn nginx promtool alertmanager dockerd systemd haproxy sshd journal chromium mcp-js &
+    in_turn docker26 &
+    in_turn debian &
+    in_turn wheels mcp grafana compose &
+    wait
+fi
+
+for component in "${missing[@]}"; do
     have "$component" && continue
     case $component in
         nginx) say "no nginx: tests that need it are skipped (apt-get install nginx-light)" ;;

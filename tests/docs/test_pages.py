@@ -76,23 +76,42 @@ def test_every_setting_is_documented_with_its_meaning() -> None:
             assert field.description.replace("|", "\\|") in text, f"{model.__name__}.{key}"
 
 
-def test_every_diagnosis_says_how_it_looks_what_causes_it_and_what_to_do() -> None:
-    text = (DOCS / "diagnoses.md").read_text(encoding="utf-8")
-    for code, entry in load_catalogue(examples=True).diagnoses.items():
-        section = text.split(f"\n## `{code}`\n")[1].split("\n## ")[0]
-        for word in ("What it means", "Looks like", "How sure", "What to do", "What would refute it"):
-            assert f"- {word}:" in section, (code, word)
-        assert len(re.findall(r"^  - ", section, re.MULTILINE)) == len(entry.get("checks", [])), code
+def diagnosis(code: str) -> str:
+    return (DOCS / "diagnoses" / f"{code}.md").read_text(encoding="utf-8")
+
+
+@pytest.mark.parametrize("code", load_catalogue().diagnoses)
+def test_every_diagnosis_has_a_page_of_signature_causes_remedy_and_cases(code: str) -> None:
+    entry = load_catalogue(examples=True).diagnoses[code]
+    assert re.findall(r"^## (.*)$", diagnosis(code), re.MULTILINE)[:5] == [
+        "Signature",
+        "Causes, and how to tell them apart",
+        "What to do",
+        "What would refute it",
+        "Real cases",
+    ]
+    signature, causes, *others = (part.partition("\n")[2] for part in diagnosis(code).split("\n## ")[1:6])
+    assert re.search(r"^\*\*Looks like:\*\* `", signature, re.MULTILINE)
+    confidences = {round(100 * case["confidence"]) for case in entry["case"]}
+    assert {int(found) for found in re.findall(r"(\d+) %", signature)} >= {min(confidences), max(confidences)}
+    checks = [*entry.get("checks", []), *(check for case in entry["case"] for check in case.get("checks", []))]
+    assert len(re.findall(r"^- ", causes, re.MULTILINE)) == len(checks) > 0
+    assert all(other.strip() for other in others)
+
+
+def test_no_page_is_about_a_diagnosis_that_does_not_exist() -> None:
+    assert {page.stem for page in (DOCS / "diagnoses").glob("*.md")} == set(load_catalogue().diagnoses)
 
 
 def test_public_cases_are_shown_once_each_at_a_diagnosis_that_exists() -> None:
     cases = tomllib.loads((ROOT / "tools" / "field_cases.toml").read_text(encoding="utf-8"))["case"]
-    text = (DOCS / "diagnoses.md").read_text(encoding="utf-8")
     known = load_catalogue().diagnoses
+    everything = "".join(diagnosis(code) for code in known)
     assert len({case["source"] for case in cases}) == len(cases) > 20
     for case in cases:
         assert set(case) == {"code", "client", "date", "source", "seen"}
         assert case["code"] in known
         assert re.fullmatch(r"20\d\d-\d\d", case["date"])
         assert case["source"].startswith("https://")
-        assert text.count(case["source"]) == 1
+        assert case["source"] in diagnosis(case["code"])
+        assert everything.count(case["source"]) == 1

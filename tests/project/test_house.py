@@ -51,9 +51,14 @@ def test_no_path_of_any_one_machine():
     assert found == []
 
 
+def runtime(project):
+    """What the program imports: its dependencies and those of its extras."""
+    return [*project["project"]["dependencies"], *(item for extra in project["project"]["optional-dependencies"].values() for item in extra)]
+
+
 def test_every_dependency_is_locked_with_hashes():
     project = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))
-    wanted = [*project["project"]["dependencies"], *project["dependency-groups"]["dev"], *project["dependency-groups"]["build"]]
+    wanted = [*runtime(project), *project["dependency-groups"]["dev"], *project["dependency-groups"]["build"]]
     lock = (ROOT / "requirements" / "lock.txt").read_text(encoding="utf-8")
     entries = dict(re.findall(r"^([a-z0-9.-]+)==\S+ \\\n((?:    --hash=sha256:[0-9a-f]{64}(?: \\)?\n?)+)", lock, re.MULTILINE))
     assert {re.split(r"[<>=\[]", item)[0] for item in wanted} <= set(entries)
@@ -70,6 +75,6 @@ def test_what_is_imported_is_declared_and_the_other_way_round():
                 imported |= {alias.name.split(".")[0] for alias in node.names}
             elif isinstance(node, ast.ImportFrom) and node.module:
                 imported.add(node.module.split(".")[0])
-    declared = {re.split(r"[<>=]", item)[0].replace("-", "_") for item in project["project"]["dependencies"]}
+    declared = {re.split(r"[<>=]", item)[0].replace("-", "_") for item in runtime(project)}
     assert declared <= imported
     assert imported - set(sys.stdlib_module_names) - {"connwatch"} <= declared

@@ -30,7 +30,7 @@ SDK = ROOT / ".cache" / "mcp" / "bin" / "python"
 NGINX = shutil.which("nginx") or ("/usr/sbin/nginx" if Path("/usr/sbin/nginx").exists() else None)
 CONNWATCH = str(Path(sys.executable).parent / "connwatch")
 WHY = missing() or (None if SDK.exists() else "no MCP SDK here (tools/real.sh)") or (None if NGINX else "no nginx here (apt-get install nginx-light)")
-pytestmark = [pytest.mark.real, pytest.mark.skipif(WHY is not None, reason=str(WHY)), pytest.mark.timeout(300)]
+pytestmark = [pytest.mark.real, pytest.mark.skipif(WHY is not None, reason=str(WHY)), pytest.mark.timeout(600)]
 
 AGENT = "Claude-User"
 NGINX_CONF = """

@@ -191,7 +191,9 @@ def test_prometheus_is_scraped_as_everywhere_but_with_the_token(folder: Path) ->
     assert [line for line in plain.splitlines() if line and not line.strip().startswith("#") and line not in lines] == []
 
 
-def test_it_comes_up_follows_two_containers_and_says_where_an_attempt_stopped(engine: Dockerd, image: str, folder: Path, tmp_path: Path) -> None:
+def test_it_comes_up_follows_two_containers_and_says_where_an_attempt_stopped(
+    engine: Dockerd, image: str, folder: Path, tmp_path: Path, record_property: Callable[[str, object], None]
+) -> None:
     began, token = time.monotonic(), folder / "secrets" / "token"
     stand_ins(engine, tmp_path)
     try:
@@ -215,7 +217,7 @@ def test_it_comes_up_follows_two_containers_and_says_where_an_attempt_stopped(en
         assert ask(engine, "/api/attempts") == "A token is needed.\n"
         eventually(lambda: engine.docker("inspect", "-f", "{{.State.Health.Status}}", name) == "healthy", 60, "the engine finds it healthy", said)
         assert stalled_after_restart(engine, folder, name), "what was recorded is in the volume"
-        sys.stdout.write(f"compose: up, a stall told, healthy, restarted: {time.monotonic() - began:.1f} s\n")
+        record_property("measured", f"brought up by compose, a stall told, found healthy, restarted: {time.monotonic() - began:.1f} s")
     finally:
         compose(folder, engine, "down", "--volumes", "--timeout", "5")
         engine.docker("rm", "-f", "coda-mcp")

@@ -207,5 +207,5 @@ def test_tail_shows_what_containers_of_another_machine_say_after_its_sessions_we
             while "second.example.org" not in (told := shown.stdout.readline()):
                 assert "first.example.org" in told
         finally:
-            shown.send_signal(signal.SIGINT)
+            shown.terminate()
             shown.communicate(timeout=20)

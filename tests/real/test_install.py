@@ -1,7 +1,8 @@
 """docs/install.md, followed literally in a clean Debian 12, from the built wheel to the verdict on a recorded stall.
 
 The tree was made by debootstrap; every test has a layer of its own above it, and its own mounts, processes and loopback. Its sshd is reached as
-`tools-droplet`: laptop and droplet are the same tree. pip's configuration there names a folder of wheels: there is no network. No systemd runs
+`tools-droplet`: laptop and droplet are the same tree. pip's configuration there names a folder of wheels, since there is no
+network, and leaves compiling to the first start. No systemd runs
 in it: `systemctl` is tests/support/systemctl.py, which does by hand what the unit says. The compose way is followed in test_container.py.
 """
 
@@ -13,7 +14,7 @@ import shutil
 import subprocess
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -23,6 +24,7 @@ from support.debian import TREE, WHEELS, debian_missing, ten_minutes_ago
 from support.dockerd import pause
 from support.page import steps
 
+Measured = Callable[[str, object], None]
 ROOT = Path(__file__).resolve().parents[2]
 HOME = "/root"
 EXAMPLE = ROOT / "docs" / "examples" / "access.log"
@@ -48,7 +50,7 @@ exec sleep 300 > /dev/null 2>&1
 """
 GIVEN = """
 set -eu
-printf '[global]\\nno-index = true\\nfind-links = /wheels\\ndisable-pip-version-check = true\\n' > /etc/pip.conf
+printf '[global]\\nno-index = true\\nfind-links = /wheels\\ndisable-pip-version-check = true\\n[install]\\nno-compile = true\\n' > /etc/pip.conf
 mkdir -p /run/sshd ~/.ssh /var/log/nginx
 ssh-keygen -q -t ed25519 -N '' -f ~/.ssh/id_ed25519
 cp ~/.ssh/id_ed25519.pub ~/.ssh/authorized_keys
@@ -140,7 +142,7 @@ def told_right(text: str) -> None:
     assert line.split()[4:8] == ["chatgpt", "mcp.example.org", "stalled", "session"]
 
 
-def test_on_the_droplet_by_systemd(clean: Clean, dist: Path) -> None:
+def test_on_the_droplet_by_systemd(clean: Clean, dist: Path, record_property: Measured) -> None:
     began = time.monotonic()
     hand_over(clean, dist)
     clean.put(ROOT / "tests" / "support" / "systemctl.py", "/usr/local/bin/systemctl")
@@ -172,14 +174,14 @@ def test_on_the_droplet_by_systemd(clean: Clean, dist: Path) -> None:
     assert "pth" in refused
     clean.run("curl -fsS http://127.0.0.1:9817/healthz")
     assert "Traceback" not in clean.run("cat /var/log/connwatch.journal")
-    sys.stdout.write(f"by systemd, from the archive to the verdict: {time.monotonic() - began:.1f} s\n")
+    record_property("measured", f"installed by systemd, from the archive to the verdict on a new stall: {time.monotonic() - began:.1f} s")
 
 
 def owner(clean: Clean, path: str) -> str:
     return clean.run(f"stat -c '%U:%G %a' {path}").strip()
 
 
-def test_from_a_laptop_over_ssh(clean: Clean, dist: Path) -> None:
+def test_from_a_laptop_over_ssh(clean: Clean, dist: Path, record_property: Measured) -> None:
     began = time.monotonic()
     hand_over(clean, dist)
     for how, block in steps("install.md", "laptop"):
@@ -202,7 +204,9 @@ def test_from_a_laptop_over_ssh(clean: Clean, dist: Path) -> None:
                 patiently(clean, "curl -s http://127.0.0.1:9817/api/sources", '"live"')
                 clean.run("cat >> /var/log/nginx/access.log <<'END'\n" + "\n".join(ten_minutes_ago()) + "\nEND")
                 patiently(clean, "connwatch attempts --config connwatch.toml", "token-unused")
-    sys.stdout.write(f"from a laptop, from the wheel to the verdict: {time.monotonic() - began:.1f} s\n")
+    assert "apprise" in clean.run("pipx runpip connwatch list").lower()
+    assert clean.run("CONNWATCH_TARGETS=json://127.0.0.1:9/ connwatch notify --list", "/laptop")
+    record_property("measured", f"installed on a laptop with pipx, from the wheel to the verdict over ssh: {time.monotonic() - began:.1f} s")
 
 
 def patiently(clean: Clean, command: str, word: str) -> None:
@@ -213,7 +217,8 @@ def patiently(clean: Clean, command: str, word: str) -> None:
 
 
 @pytest.mark.parametrize("way", ["uv", "venv"])
-def test_other_ways(clean: Clean, dist: Path, way: str) -> None:
+def test_other_ways(clean: Clean, dist: Path, way: str, record_property: Measured) -> None:
+    began = time.monotonic()
     hand_over(clean, dist)
     if way == "uv":
         clean.run("python3 -m venv /uv && /uv/bin/pip install -q uv && ln -s /uv/bin/uv /usr/local/bin/uv")
@@ -222,4 +227,7 @@ def test_other_ways(clean: Clean, dist: Path, way: str) -> None:
     program = "connwatch" if way == "uv" else "~/connwatch/bin/connwatch"
     told_right(clean.run(f"{program} replay /var/log/nginx/access.log", statuses=(1,)))
     assert "all hold" in clean.run(f"{program} check")
+    told = clean.run(f"CONNWATCH_TARGETS=json://127.0.0.1:9/ {program} check 2>&1", statuses=(0, 2))
+    assert ("connwatch[alerts]" in told) is (way == "uv"), "the wheel alone leaves Apprise out, and says so to who has targets"
     assert clean.run(f"_CONNWATCH_COMPLETE=bash_source {program}").strip() == (ROOT / "deploy" / "completion" / "connwatch.bash").read_text().strip()
+    record_property("measured", f"installed with {way}, from the wheel to the verdict: {time.monotonic() - began:.1f} s")

@@ -417,7 +417,7 @@ def test_tail_shows_an_attempt_on_another_machine_and_says_what_is_missing_there
                 log.write(f"{now:%Y-%m-%dT%H:%M:%S.%f}000Z nginx.1     | {line}\n")
             assert '"mcp.example.org"' in shown.stdout.readline()
         finally:
-            shown.send_signal(signal.SIGINT)
+            shown.terminate()
             shown.communicate(timeout=20)
 
 

@@ -14,7 +14,7 @@ import sys
 import time
 import urllib.request
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from email.message import EmailMessage
 from pathlib import Path
 from typing import Any
@@ -140,7 +140,7 @@ def day(tmp_path: Path) -> Iterator[Day]:
         street.close()
 
 
-def test_three_faults_three_causes_and_an_end_of_each(day: Day) -> None:
+def test_three_faults_three_causes_and_an_end_of_each(day: Day, record_property: Callable[[str, object], None]) -> None:
     street = day.street
 
     # Morning: everybody connects, nobody is told anything.
@@ -191,3 +191,4 @@ def test_three_faults_three_causes_and_an_end_of_each(day: Day) -> None:
     assert outcomes == {
         ("chatgpt", "connected"): 4, ("chatgpt", "stalled"): 3, ("chatgpt", "failed"): 3, ("cursor", "connected"): 3, ("cursor", "failed"): 3
     }  # fmt: skip
+    record_property("measured", f"the whole day, three faults told and their ends: {time.monotonic() - day.began:.1f} s")

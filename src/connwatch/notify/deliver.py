@@ -17,7 +17,7 @@ import sys
 from typing import Any, Final
 
 from connwatch.notify.markup import escaped
-from connwatch.notify.reasons import reason
+from connwatch.notify.reasons import NO_APPRISE, reason
 
 __all__ = ["MEMORY", "main"]
 
@@ -57,7 +57,8 @@ def main() -> int:
     try:
         answer = _check(request["urls"]) if request["do"] == "check" else _send(request, said)
     except Exception as error:  # noqa: BLE001 - a plugin may raise anything; its words may hold the URL
-        answer = {"sent": False, "error": reason([*said.lines, repr(error)])}
+        missing = isinstance(error, ModuleNotFoundError) and error.name == "apprise"
+        answer = {"sent": False, "missing": missing, "error": f"cannot be told: {NO_APPRISE}" if missing else reason([*said.lines, repr(error)])}
     answers.write(json.dumps(answer) + "\n")
     answers.close()
     return 0

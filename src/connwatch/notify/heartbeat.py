@@ -76,9 +76,7 @@ class Heartbeat:
         self.sent = 0
         self.failures = 0
         self._failing = False
-        self._thread: threading.Thread | None = None
-        self._done = ""
-        self._answered = asyncio.Event()
+        self._thread: threading.Thread | None = None  # the one whose answer has not come
 
     async def run(self) -> None:
         """Until it is cancelled."""
@@ -92,22 +90,22 @@ class Heartbeat:
     async def _ping(self) -> str:
         if self._thread is not None and self._thread.is_alive():
             return "still has not answered the one before"
-        loop = asyncio.get_running_loop()
-        self._answered.clear()
+        loop, answer = asyncio.get_running_loop(), asyncio.Queue[str]()
 
         def reach() -> None:
-            self._done = self._reach(self._url)
+            done = self._reach(self._url)
             with contextlib.suppress(RuntimeError):  # the loop is closed: nobody waits any more
-                loop.call_soon_threadsafe(self._answered.set)
+                loop.call_soon_threadsafe(answer.put_nowait, done)
 
         self._thread = threading.Thread(target=reach, name="heartbeat", daemon=True)
         self._thread.start()
         try:
             async with asyncio.timeout(TIMEOUT + 1):
-                await self._answered.wait()
+                done = await answer.get()
         except TimeoutError:
             return f"did not answer within {TIMEOUT:g} s"
-        return self._done
+        self._thread = None  # it has answered; that it has not ended yet means nothing
+        return done
 
     def _note(self, problem: str) -> None:
         if not problem:

@@ -17,6 +17,7 @@ from typing import Any, Final
 
 from connwatch.alerts.text import Text
 from connwatch.model.errors import ConfigError
+from connwatch.notify.reasons import INSTALL
 from connwatch.notify.targets import Target
 
 __all__ = ["DEADLINE", "Outcome", "check_targets", "post"]
@@ -66,6 +67,8 @@ async def check_targets(targets: Sequence[Target]) -> str:
         answer = await _asked({"do": "check", "urls": [target.url for target in targets], "seconds": _CHECK_SECONDS}, _CHECK_SECONDS)
     except (TimeoutError, OSError):
         answer = {}
+    if answer.get("missing"):
+        raise ConfigError("messages cannot be sent, because the package apprise is not installed", file=targets[0].place, hint=INSTALL)
     found = answer.get("urls")
     if not isinstance(found, list):
         return "the targets could not be checked, because Apprise did not start: try `connwatch notify --test`"

@@ -9,9 +9,12 @@ from collections.abc import Iterable
 from http import HTTPStatus
 from typing import Final
 
-__all__ = ["UNKNOWN", "reason"]
+__all__ = ["INSTALL", "NO_APPRISE", "UNKNOWN", "reason"]
 
 UNKNOWN: Final = "could not be sent, and the service did not say why"
+#: The extra that sends messages was left out when connwatch was installed.
+INSTALL: Final = "install connwatch with its extra: connwatch[alerts]"
+NO_APPRISE: Final = f"the package apprise is not installed; {INSTALL}"
 
 _STATUS = re.compile(r"\berror=([1-5]\d\d)\b")
 _MAIL = re.compile(r"\((?:code )?([45]\d\d), b['\"]")

@@ -23,7 +23,7 @@ def test_it_is_heard_while_alive_and_only_then() -> None:
             task = asyncio.create_task(beat.run())
             await until(lambda: len(service.requests) >= 2)
             alive = False
-            await until(lambda: beat._thread is not None and not beat._thread.is_alive() and beat.sent == len(service.requests))
+            await until(lambda: beat._thread is None and beat.sent == len(service.requests))
             heard = len(service.requests)
             await asyncio.sleep(0.1)  # five beats: silence can only be waited for
             assert len(service.requests) == heard
@@ -51,6 +51,20 @@ def test_failures_are_counted_and_told_once_a_streak(caplog: pytest.LogCaptureFi
 
     asyncio.run(run())
     assert caplog.messages == ["the heartbeat's URL answered 500; it is tried every 0.01 s", "the heartbeat's URL answers again"]
+
+
+def test_a_thread_that_has_answered_and_not_ended_yet_is_not_waited_for(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(threading.Thread, "is_alive", lambda _: True)
+
+    async def run() -> None:
+        beat = Heartbeat("https://example.org/", lambda: True, every=0.01, reach=lambda _: "")
+        task = asyncio.create_task(beat.run())
+        await until(lambda: beat.sent >= 2)
+        assert beat.failures == 0
+        task.cancel()
+        await asyncio.gather(task, return_exceptions=True)
+
+    asyncio.run(run())
 
 
 def test_one_that_never_answers_holds_up_neither_the_loop_nor_the_end() -> None:
