@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -10,7 +9,6 @@ import click
 
 from connwatch.cli.console import say
 from connwatch.cli.setup import Setup, config_option, preparing, require_format
-from connwatch.cli.working import causes, listening_to, log_to_stderr
 from connwatch.model.errors import ConfigError
 
 if TYPE_CHECKING:
@@ -41,8 +39,12 @@ Examples:
 @click.option("--listen", metavar="HOST:PORT", help="Serve here instead of at http.listen of the configuration.")
 def run(config: Path | None, listen: str | None) -> int:
     """Builds everything from the configuration and runs it until it is stopped."""
-    prepared = preparing(config)
+    prepared = preparing(config)  # before all that takes its time to be imported
+    import asyncio
+
+    import connwatch.engine  # noqa: F401 - now, while the configuration is being checked
     from connwatch.cli.alerting import orders_of
+    from connwatch.cli.working import causes, listening_to, log_to_stderr
     from connwatch.daemon.service import Renewed, Service
     from connwatch.settings.token import read_token, warning_of
     from connwatch.store.journal import Journal

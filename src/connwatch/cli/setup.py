@@ -16,14 +16,14 @@ from typing import TYPE_CHECKING, Any, TypeVar
 import click
 
 from connwatch.model.errors import ConfigError
-from connwatch.rules.catalogue import Catalogue
 from connwatch.settings.apart import Apart
 from connwatch.settings.environment import PREFIX, RESERVED
-from connwatch.settings.loader import load_catalogue
 
 if TYPE_CHECKING:
     from connwatch.engine import Engine
+    from connwatch.rules.catalogue import Catalogue
     from connwatch.rules.stages import Options
+    from connwatch.settings.loader import Documents
     from connwatch.settings.models import Settings
 
 __all__ = ["Setup", "config_option", "log_format_option", "prepare", "preparing", "require_format", "steady_memory"]
@@ -102,19 +102,30 @@ def prepare(config: Path | None, log_formats: Mapping[str, Mapping[str, Any]], *
 def preparing(config: Path | None) -> Callable[[], Setup]:
     """For what keeps running: the same, begun in a process of its own. What is given back waits for it. Raises ConfigError."""
     apart = Apart(config, os.environ) if _is_configured(config) else None
-    return lambda: _setup(None if apart is None else apart.settings(), {})
+
+    def wait() -> Setup:
+        from connwatch.settings.loader import shipped_documents
+
+        shipped = shipped_documents()  # while the other one is at work
+        return _setup(None if apart is None else apart.settings(), {}, shipped=shipped)
+
+    return wait
 
 
 def _is_configured(config: Path | None) -> bool:
     return config is not None or any(name.startswith(PREFIX) and name not in RESERVED for name in os.environ)
 
 
-def _setup(settings: Settings | None, log_formats: Mapping[str, Mapping[str, Any]], *, examples: bool = False) -> Setup:
+def _setup(
+    settings: Settings | None, log_formats: Mapping[str, Mapping[str, Any]], *, examples: bool = False, shipped: Documents | None = None
+) -> Setup:
+    from connwatch.settings.loader import load_catalogue
+
     named = settings.formats if settings is not None else {}
     own = {name: {key: value for key, value in table if value is not None} for name, table in named.items()}
     formats: dict[str, Mapping[str, Any]] = {**own, **log_formats}
     directory = settings.catalogue.dir if settings is not None else None
-    return Setup(load_catalogue(directory, formats or None, examples=examples), settings)
+    return Setup(load_catalogue(directory, formats or None, examples=examples, shipped=shipped), settings)
 
 
 def require_format(name: str, catalogue: Catalogue, key: str) -> None:
