@@ -165,9 +165,10 @@ class Engine:
         """The next instant at which silence alone changes something."""
         return self._ledger.due()
 
-    def is_calm(self) -> bool:
-        """Whether little waits to be decided, so that `advance` is a matter of a moment."""
-        return len(self._order) <= _FEW and self._ledger.fresh() <= _FEW
+    def is_calm(self, watermark: float) -> bool:
+        """Whether `advance(watermark)` is a matter of a moment: little waits, or nothing of it is due by then."""
+        order, until = self._order, self._order.reach(watermark)
+        return (len(order) <= _FEW or order.first > until) and (self._ledger.fresh() <= _FEW or self._ledger.idle_until() > until)
 
     # what is known
 

@@ -210,7 +210,10 @@ class Recorder:
             changes += await self._feed(await self._intake.take(), turn)
         now = self._now() if not self._intake.count else self._read_at
         turn.watermark = self._watermark.value(now)
-        changes += self.engine.advance(turn.watermark) if self.engine.is_calm() else await asyncio.to_thread(self.engine.advance, turn.watermark)
+        if self.engine.is_calm(turn.watermark):
+            changes += self.engine.advance(turn.watermark)
+        else:
+            changes += await asyncio.to_thread(self.engine.advance, turn.watermark)
         if news := self.ear.listen(self._watermark.deaf(now), now):
             turn.marks += news
             self.engine.deaf(self._streams.of(self.ear.deaf))
