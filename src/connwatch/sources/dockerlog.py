@@ -231,8 +231,9 @@ class ContainerLog:
                     return True
                 heard = reading.fresh
                 await self._give(reading.losses())
-            if volume >= enough > 0:
+            if enough and (volume >= enough or reading.paused()):
                 reading.still_held(await self._link.oldest(one.id, terminal=facts.terminal))
+            await self._give(reading.losses())
             volume, looked = 0, time.monotonic()
             newest = await self._link.newest(one.id, terminal=facts.terminal)
             if newest is not None and newest != self._in_vain:
