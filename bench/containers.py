@@ -66,7 +66,7 @@ def main() -> int:
         for container in NAMES:
             engine.run(container, "while :; do cat /in/pipe; done" if container == NAMES[0] else "sleep 100000", "-v", f"{folder}:/in")
         daemon = connwatch(args.connwatch, folder, engine)
-        daemon.start()
+        daemon.figures["ready ms"] = daemon.start()
         try:
             time.sleep(3)
             idle([daemon], args.idle)

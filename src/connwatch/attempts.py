@@ -104,6 +104,10 @@ class Ledger:
         """How many fragments wait to be decided together."""
         return len(self._window.fresh)
 
+    def idle_until(self) -> float:
+        """Before this instant time passes without a decision, as long as no event comes."""
+        return min(self.soonest, self._verdicts.due())
+
     def touch(self, event: Event) -> list[Change]:
         """An event that was taken before has grown."""
         if event.noise:

@@ -10,7 +10,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 
 from connwatch.attempts import Ledger
 from connwatch.correlate.join import SLACK, Joiner
@@ -22,6 +22,7 @@ from connwatch.model.event import Event, Stage
 from connwatch.model.record import Chatter, Detail, Record, Request, Trouble, Unparsed
 from connwatch.model.stats import Stats
 from connwatch.model.taken import Place, Taken
+from connwatch.parse.again import Again
 from connwatch.parse.blocks import BlockReader
 from connwatch.parse.redact import Redactor
 from connwatch.rules.agents import Agents
@@ -61,8 +62,7 @@ class _Source:
     reader: BlockReader
     server: str | None
     newest: float | None = None
-    again: dict[str, list[int]] = field(default_factory=dict)  # what was taken of lines that will be read again, and where it stood
-    last: int = 0  # the last of those lines; 0 once it is known how lines are numbered now
+    again: Again = field(default_factory=Again)
 
 
 class Engine:
@@ -91,10 +91,15 @@ class Engine:
 
     def open_source(self, name: str, format: str = "auto", at: Place | None = None) -> None:  # noqa: A002 - the word that the configuration has for it
         """Make a source known; `at` is where another engine stood in it. Raises ConfigError where there is no such format."""
-        reader = BlockReader(name, format, self._catalogue.formats, self._redactor, self._candidates, self._learn)
-        if at is not None:
-            reader.resume(at)
-        self._sources[name] = _Source(name, len(self._sources), reader, self.options.servers.get(name))
+        self._sources[name] = _Source(name, len(self._sources), self._reader(name, format, at), self.options.servers.get(name))
+
+    def read_as(self, name: str, format: str) -> None:  # noqa: A002 - as above
+        """From the next line on a source is read in this format. Raises ConfigError, and changes nothing, where there is no such format."""
+        one = self._sources[name]
+        reader = self._reader(name, format, None)
+        self._take(one, one.reader.finish(), None)
+        reader.resume(one.reader.place())
+        one.reader = reader
 
     def feed(self, source: str, block: bytes, seen_at: float | None = None) -> list[Change]:
         """Take any bytes of a source; `seen_at` is when they were read, for lines without a time."""
@@ -126,8 +131,7 @@ class Engine:
         """What stands behind the place of its source will be read again, and must not be taken once more."""
         one, record = self._sources[taken.source], taken.record
         if record.line > one.reader.lines:
-            one.last = max(one.last, record.end_line)
-            one.again.setdefault(_content(record), []).append(record.line)
+            one.again.expect(record)
 
     def deaf(self, sources: Iterable[str]) -> None:
         """Say which sources cannot be heard now: silence that only they could break is no evidence until they are back."""
@@ -161,9 +165,10 @@ class Engine:
         """The next instant at which silence alone changes something."""
         return self._ledger.due()
 
-    def is_calm(self) -> bool:
-        """Whether little waits to be decided, so that `advance` is a matter of a moment."""
-        return len(self._order) <= _FEW and self._ledger.fresh() <= _FEW
+    def is_calm(self, watermark: float) -> bool:
+        """Whether `advance(watermark)` is a matter of a moment: little waits, or nothing of it is due by then."""
+        order, until = self._order, self._order.reach(watermark)
+        return (len(order) <= _FEW or order.first > until) and (self._ledger.fresh() <= _FEW or self._ledger.idle_until() > until)
 
     # what is known
 
@@ -191,6 +196,12 @@ class Engine:
 
     # inside
 
+    def _reader(self, name: str, format: str, at: Place | None) -> BlockReader:  # noqa: A002 - as above
+        reader = BlockReader(name, format, self._catalogue.formats, self._redactor, self._candidates, self._learn)
+        if at is not None:
+            reader.resume(at)
+        return reader
+
     def _take(self, one: _Source, records: Iterable[Record], seen_at: float | None) -> None:
         recording = self.options.recording
         for record in records:
@@ -203,7 +214,7 @@ class Engine:
             if isinstance(record, Request) and record.host is None and one.server is not None:
                 record.host = one.server
             if recording:
-                if one.again and _is_taken(one, record):
+                if one.again.waiting and one.again.meet(record, one.reader):
                     continue
                 self._taken.append(Taken(one.name, record, seen_at))
             self._put(one, record, seen_at)
@@ -266,33 +277,6 @@ class Engine:
                 for step in attempt.steps:
                     self._closed.links[step.link] += 1
         return changes
-
-
-def _content(record: Request | Detail | Trouble) -> str:
-    """What a record says, wherever it stands: some of what stood before it may be gone when it is read again."""
-    if isinstance(record, Detail):
-        return repr(replace(record, line=0, end_line=0, of=None))
-    return repr(replace(record, line=0, end_line=0))
-
-
-def _is_taken(one: _Source, record: Request | Detail | Trouble) -> bool:
-    """Whether this is one of the records that come again; each is told once.
-
-    What comes first says how lines are numbered now. Where some are gone (a container was removed) numbers go on behind those that were given.
-    """
-    places = one.again.get(_content(record))
-    if one.last:
-        by = places[0] - record.line if places else max(0, one.last + 1 - record.line)
-        one.last = 0
-        record.line += by
-        record.end_line += by
-        one.reader.lines += by
-    if not places:
-        return False
-    del places[0]
-    if not places:
-        del one.again[_content(record)]
-    return True
 
 
 def _behind(record: Request | Detail | Trouble) -> float:

@@ -82,6 +82,7 @@ def test_run_follows_answers_and_stops_when_asked(configured: tuple[Path, int]) 
         manager.settimeout(20)
         with running("run", "--config", str(folder / "connwatch.toml"), NOTIFY_SOCKET=str(folder / "notify"), WATCHDOG_USEC="3000000") as process:
             assert manager.recv(4096).decode().startswith("READY=1\nSTATUS=following 1 source")
+            assert "pydantic" not in Path(f"/proc/{process.pid}/maps").read_text(), "what checks the configuration is gone with its process"
             lines = write_the_demonstration(folder / "proxy.log")
             url = f"http://127.0.0.1:{port}"
             wait(lambda: f'connwatch_lines_read_total{{source="proxy"}} {lines}.0' in answer(f"{url}/metrics"))

@@ -111,6 +111,7 @@ def test_a_bad_configuration_changes_nothing_and_says_so(running: Running) -> No
     before = running.open_attempts(1)
     for extra, sentence in (
         ("[engine]\nmax_opn = 3\n", "max_open"),
+        ("[engine]\nmax_opn = 3\nlateness_seconds = 'x'\n", "must be a number (it is 'x' now); "),
         (SOURCE.format(name="other", path="/nowhere.log") + 'format = "nginx-prxy"\n', "no log format is called 'nginx-prxy'"),
         ("[[sources]\n", "not used"),
     ):

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import asyncio
+import os
 import shutil
+import tempfile
 from pathlib import Path
 
 import pytest
@@ -13,6 +15,7 @@ from support.followed import followed
 from support.live import until
 from support.realjournal import REMOTE, Journal
 
+SETPRIV = shutil.which("setpriv")
 pytestmark = [
     pytest.mark.real,
     pytest.mark.skipif(REMOTE is None or shutil.which("journalctl") is None, reason="no journal here (apt-get install systemd-journal-remote)"),
@@ -87,3 +90,34 @@ def test_a_journal_that_is_not_there_is_told_as_such(journal: Journal) -> None:
             assert one.status.note.startswith("there is no journal to read (")
 
     asyncio.run(story())
+
+
+@pytest.mark.skipif(os.geteuid() != 0 or SETPRIV is None, reason="to be somebody else needs root and setpriv")
+@pytest.mark.parametrize("closed", ["file", "folder"])
+def test_a_journal_that_this_user_may_not_read_is_told_and_read_once_it_may(monkeypatch: pytest.MonkeyPatch, closed: str) -> None:
+    """The journalctl that is found is the real one, as nobody."""
+    with tempfile.TemporaryDirectory() as name:
+        folder, ours = Path(name) / "journal", Path(name) / "bin"
+        for path in (Path(name), folder, ours):
+            path.mkdir(exist_ok=True)
+            path.chmod(0o755)
+        (ours / "journalctl").write_text(f'#!/bin/sh\nexec {SETPRIV} --reuid=65534 --regid=65534 --clear-groups {shutil.which("journalctl")} "$@"\n')
+        (ours / "journalctl").chmod(0o755)
+        journal = Journal(folder)
+        journal.write("secret")
+        (folder / "system.journal").chmod(0o644)
+        shut = folder / "system.journal" if closed == "file" else folder
+        shut.chmod(0o600 if closed == "file" else 0o700)
+        monkeypatch.setenv("PATH", f"{ours}:{os.environ['PATH']}")
+
+        async def story() -> None:
+            one = source(journal)
+            async with followed(one) as heard:
+                await until(lambda: bool(one.status.note))
+                assert one.status.note == "the journal cannot be read: add the user connwatch runs as to the group systemd-journal"
+                assert heard.lines == []
+                shut.chmod(0o755)
+                await until(lambda: messages(heard.lines) == ["secret"])
+                await until(lambda: one.status.note == "")
+
+        asyncio.run(story())

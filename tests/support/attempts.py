@@ -120,7 +120,7 @@ class ToldEngine:
         self.fed[source] = self.fed.get(source, b"") + block
         return []
 
-    def is_calm(self) -> bool:
+    def is_calm(self, watermark: float) -> bool:
         return True
 
     def frontier(self, source: str) -> float | None:

@@ -5,14 +5,31 @@ from __future__ import annotations
 import asyncio
 import re
 import threading
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
+from typing import Protocol
 
 from connwatch.sources.intake import Intake
 from connwatch.sources.source import Batch, Gap, Source
 from connwatch.sources.supervise import supervise
 
 STAMP = re.compile(r"^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{9}Z ", re.MULTILINE)
+
+
+class Heap(Protocol):
+    """Where everything that comes is put, and where the next run would go on."""
+
+    batches: list[Batch]
+    cursors: dict[str, str]
+
+
+def changes(batches: Sequence[Batch]) -> list[str]:
+    """The states in their order, each once where it stayed."""
+    told: list[str] = []
+    for batch in batches:
+        if told[-1:] != [batch.state]:
+            told.append(batch.state)
+    return told
 
 
 class Heard:
@@ -30,12 +47,7 @@ class Heard:
         return STAMP.sub("", text).splitlines()
 
     def states(self) -> list[str]:
-        """The states in their order, each change once."""
-        told: list[str] = []
-        for batch in self.batches:
-            if told[-1:] != [batch.state]:
-                told.append(batch.state)
-        return told
+        return changes(self.batches)
 
     def marks(self) -> list[str]:
         """What became known of the program, in its order."""
@@ -46,7 +58,7 @@ class Heard:
 
 
 @asynccontextmanager
-async def listening(source: Source, heard: Heard) -> AsyncIterator[None]:
+async def listening(source: Source, heard: Heap) -> AsyncIterator[None]:
     """Reads while the story is told. Afterwards nothing of the source may be left."""
     intake = Intake(lambda _: None)
     before = set(threading.enumerate())
@@ -59,11 +71,11 @@ async def listening(source: Source, heard: Heard) -> AsyncIterator[None]:
             if arrival.batch.cursor is not None:
                 heard.cursors[arrival.batch.stream] = arrival.batch.cursor
 
-    tasks = [asyncio.create_task(supervise(source, intake, cursors=dict(heard.cursors), first_pause=0.1)), asyncio.create_task(take())]
+    tasks = [asyncio.create_task(supervise(source, intake, cursors=dict(heard.cursors), first_pause=0.05)), asyncio.create_task(take())]
     try:
         yield
         for task in tasks:
-            assert not task.done(), task.exception() if not task.cancelled() else "cancelled"
+            assert not task.done() or task.exception() is None, task.exception()
     finally:
         clock = asyncio.get_running_loop().time
         asked = clock()

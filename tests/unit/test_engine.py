@@ -412,3 +412,20 @@ def test_what_another_engine_has_taken_is_taken_again_once_and_what_stood_before
         third.take_again(one)
     third.feed("nginx", "".join(lines[4:]).encode())  # nothing of what was taken comes again
     assert [one.record.line for one in third.taken()] == [5, 6]
+
+
+def test_it_is_calm_while_nothing_of_much_that_waits_is_due() -> None:
+    """Who runs the loop spares itself a thread as long as `advance` only lets time pass, and never decides about many in the loop."""
+    made = engine(live=True)
+    made.feed("nginx", crowd(3, 10)[0])
+    spared = decided = 0
+    for tenth in range(-50, 1500):
+        at = BASE + tenth / 10
+        calm, before = made.is_calm(at), len(made._order) + made._ledger.fresh()
+        made.advance(at)
+        settled = before - len(made._order) - made._ledger.fresh()
+        assert settled <= 8 or not calm
+        spared += calm and before > 8
+        decided += settled > 8
+    assert spared > 100
+    assert decided >= 1

@@ -23,9 +23,11 @@ def policy_of(setup: Setup) -> Policy:
 
 def alert_settings(setup: Setup) -> AlertSettings:
     """[alerts] of the configuration, or the defaults."""
+    if setup.settings is not None:
+        return setup.settings.alerts
     from connwatch.settings.models import AlertSettings
 
-    return setup.settings.alerts if setup.settings is not None else AlertSettings()
+    return AlertSettings()
 
 
 def pace_of(settings: AlertSettings) -> Pace:

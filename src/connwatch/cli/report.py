@@ -9,9 +9,10 @@ from pathlib import Path
 
 import click
 
+from connwatch.cli.latest import ANY, KNOWN, LAST, STOPPED, latest, one_choice
 from connwatch.cli.program import FOUND
 from connwatch.cli.setup import Setup, config_option, log_format_option, prepare
-from connwatch.cli.stored import Archive, archive_of, listen_option, one_called
+from connwatch.cli.stored import archive_of, latest_of, listen_option, one_called
 from connwatch.model.attempt import GOOD, Attempt, Outcome
 
 __all__ = ["report"]
@@ -20,9 +21,9 @@ _ID = re.compile("[0-9a-f]{2,40}")
 
 _HELP = """Write the troubleshooting document of one attempt: what worked, the course, the diagnosis, the next steps, the evidence.
 
-Of the FILEs; without FILE, of what the daemon has recorded (see `connwatch attempts --help` for where that is read). Without --attempt it is
-the last attempt that did not connect, with --last the last one of all. The document is Markdown on standard output, in UTC, without
-secrets: it can be attached to a ticket. It quotes the lines of FILEs; of a recorded attempt it names them.
+Of the FILEs; without FILE, of what the daemon has recorded (see `connwatch attempts --help` for where that is read). Without a choice it is
+the latest attempt that failed, stalled or was abandoned (--last), and where none did the latest of all (--any). The document is Markdown on
+standard output, in UTC, without secrets: it can be attached to a ticket. It quotes the lines of FILEs; of a recorded attempt it names them.
 
 \b
 Examples:
@@ -41,7 +42,8 @@ be read and no daemon answers.
 @click.command(help=_HELP, short_help="Write the troubleshooting document of one attempt.")
 @click.argument("files", metavar="[[FORMAT:]FILE]...", nargs=-1)
 @click.option("--attempt", "attempt_id", metavar="ID", help="This attempt; the first characters of its id suffice.")
-@click.option("--last", is_flag=True, help="The last attempt, whatever became of it.")
+@click.option("--last", is_flag=True, help=LAST)
+@click.option("--any", "any_outcome", is_flag=True, help=ANY)
 @log_format_option
 @listen_option
 @config_option
@@ -51,6 +53,7 @@ def report(
     files: tuple[str, ...],
     attempt_id: str | None,
     last: bool,
+    any_outcome: bool,
     log_formats: tuple[str, ...],
     address: str | None,
     config: Path | None,
@@ -58,36 +61,22 @@ def report(
     """Finds one attempt, writes its document."""
     from connwatch.diagnose.report import report as document
 
-    if last and attempt_id is not None:
-        raise click.UsageError("--attempt and --last exclude each other")
+    ways = (STOPPED,) if last else (KNOWN,) if any_outcome else (STOPPED, KNOWN)
+    one_choice(attempt_id, last, any_outcome, named="--attempt")
     if files and address is not None:
         raise click.UsageError("--listen asks a daemon, FILE is read here: give one of them")
     if not files:
         setup = prepare(config, {})
-        attempt, lines = _recorded(archive_of(setup, address), attempt_id, any_outcome=last), None
+        archive, lines = archive_of(setup, address), None
+        attempt = latest_of(archive, ways) if attempt_id is None else one_called(archive, attempt_id)
     else:
-        setup, attempt, lines = _read(files, attempt_id, log_formats, config, any_outcome=last)
+        setup, attempt, lines = _read(files, attempt_id, log_formats, config, ways)
     sys.stdout.write(document(attempt, setup.catalogue, lines).rstrip("\n") + "\n")
     ctx.exit(0 if attempt.outcome in GOOD else FOUND)
 
 
-def _recorded(archive: Archive, attempt_id: str | None, *, any_outcome: bool) -> Attempt:
-    if attempt_id is not None:
-        return one_called(archive, attempt_id)
-    from connwatch.store.library import Choice
-
-    kinds = [[one.value for one in Outcome if one is not Outcome.PROBE]]
-    if not any_outcome:
-        kinds.insert(0, [one.value for one in Outcome if one not in GOOD and one is not Outcome.PROBE])
-    for outcomes in kinds:
-        found = archive.latest(Choice(outcomes=outcomes), 1)
-        if found:
-            return found[0]
-    raise click.UsageError(f"no connector attempt in {archive.where} yet; `connwatch sources` says what is followed")
-
-
 def _read(
-    files: Sequence[str], attempt_id: str | None, log_formats: Sequence[str], config: Path | None, *, any_outcome: bool
+    files: Sequence[str], attempt_id: str | None, log_formats: Sequence[str], config: Path | None, ways: Sequence[tuple[Outcome, ...]]
 ) -> tuple[Setup, Attempt, Mapping[tuple[str, int], str]]:
     """One attempt of finished logs, with its lines."""
     from connwatch.cli.filters import one_of
@@ -98,20 +87,12 @@ def _read(
         raise click.UsageError(f"there is no file {files[0]}; a recorded attempt is named by --attempt {files[0]}")
     setup, inputs = ready(files, config, log_formats)
     attempts = attempts_of(setup.engine(), inputs, setup.lateness)
-    attempt = _latest(attempts, any_outcome=any_outcome) if attempt_id is None else one_of(attempts, attempt_id)
+    attempt = _latest(attempts, ways) if attempt_id is None else one_of(attempts, attempt_id)
     return setup, attempt, quoted(attempt, [one.name for one in inputs])
 
 
-def _latest(attempts: Iterable[Attempt], *, any_outcome: bool) -> Attempt:
-    """The last attempt by its start; where `any_outcome` is not set, one that did not connect comes before all that did."""
-    best: Attempt | None = None
-    for attempt in attempts:
-        if attempt.outcome is not Outcome.PROBE and (best is None or _rank(attempt, any_outcome) > _rank(best, any_outcome)):
-            best = attempt
-    if best is None:
-        raise click.UsageError("no connector attempt in these logs; `connwatch replay` says what was read")
-    return best
-
-
-def _rank(attempt: Attempt, any_outcome: bool) -> tuple[bool, float]:
-    return (not any_outcome and attempt.outcome not in GOOD, attempt.started_at)
+def _latest(attempts: Iterable[Attempt], ways: Sequence[tuple[Outcome, ...]]) -> Attempt:
+    found = latest(attempts, ways)
+    if found is None:
+        raise click.UsageError("no connector attempt of that kind in these logs; `connwatch replay` says what was read")
+    return found

@@ -2,15 +2,13 @@
 
 from __future__ import annotations
 
-import asyncio
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import click
 
 from connwatch.cli.console import say
-from connwatch.cli.setup import Setup, config_option, prepare, require_format
-from connwatch.cli.working import causes, listening_to, log_to_stderr
+from connwatch.cli.setup import Setup, config_option, preparing, require_format
 from connwatch.model.errors import ConfigError
 
 if TYPE_CHECKING:
@@ -41,14 +39,19 @@ Examples:
 @click.option("--listen", metavar="HOST:PORT", help="Serve here instead of at http.listen of the configuration.")
 def run(config: Path | None, listen: str | None) -> int:
     """Builds everything from the configuration and runs it until it is stopped."""
+    prepared = preparing(config)  # before all that takes its time to be imported
+    import asyncio
+
+    import connwatch.engine  # noqa: F401 - now, while the configuration is being checked
     from connwatch.cli.alerting import orders_of
+    from connwatch.cli.working import causes, listening_to, log_to_stderr
     from connwatch.daemon.service import Renewed, Service
     from connwatch.settings.token import read_token, warning_of
     from connwatch.store.journal import Journal
     from connwatch.store.keeping import Keep
     from connwatch.store.opening import open_state
 
-    setup, settings, sources = _followed(config)
+    setup, settings, sources = _followed(config, prepared())
     token = read_token(settings.http.token_file) if settings.http.token_file is not None else None
     orders = orders_of(setup)
     plug, address = listening_to(listen or settings.http.listen, token=token is not None)
@@ -64,7 +67,7 @@ def run(config: Path | None, listen: str | None) -> int:
         return setup.engine(live=True, recording=True, key=journal.key)
 
     def renewed() -> Renewed:
-        setup, _, sources = _followed(config)
+        setup, _, sources = _followed(config, preparing(config)())
         return Renewed(engine_of(setup), sources, orders_of(setup))
 
     service = Service(
@@ -86,11 +89,10 @@ def run(config: Path | None, listen: str | None) -> int:
     return 0
 
 
-def _followed(config: Path | None) -> tuple[Setup, Settings, list[Source]]:
+def _followed(config: Path | None, setup: Setup) -> tuple[Setup, Settings, list[Source]]:
     """What the configuration says now, and its sources. Raises ConfigError."""
     from connwatch.sources.table import make_sources
 
-    setup = prepare(config, {})
     if setup.settings is None or not setup.settings.sources:
         where = f"{config} names no source" if config is not None else "no configuration was given"
         hint = "`connwatch init` writes one from what it finds; or see how it looks with `connwatch demo`"

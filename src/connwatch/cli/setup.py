@@ -16,16 +16,17 @@ from typing import TYPE_CHECKING, Any, TypeVar
 import click
 
 from connwatch.model.errors import ConfigError
-from connwatch.rules.catalogue import Catalogue
+from connwatch.settings.apart import Apart
 from connwatch.settings.environment import PREFIX, RESERVED
-from connwatch.settings.loader import load_catalogue
 
 if TYPE_CHECKING:
     from connwatch.engine import Engine
+    from connwatch.rules.catalogue import Catalogue
     from connwatch.rules.stages import Options
+    from connwatch.settings.loader import Documents
     from connwatch.settings.models import Settings
 
-__all__ = ["Setup", "config_option", "log_format_option", "prepare", "require_format", "steady_memory"]
+__all__ = ["Setup", "config_option", "log_format_option", "prepare", "preparing", "require_format", "steady_memory"]
 
 _Function = TypeVar("_Function", bound=Callable[..., Any])
 
@@ -92,13 +93,45 @@ def steady_memory() -> None:
 def prepare(config: Path | None, log_formats: Mapping[str, Mapping[str, Any]], *, examples: bool = False) -> Setup:
     """Settings and catalogue for one run. `log_formats` are those of the command line; they win. Raises ConfigError."""
     settings = None
-    if config is not None or any(name.startswith(PREFIX) and name not in RESERVED for name in os.environ):
+    if _is_configured(config):
         from connwatch.settings.settings import load_settings
 
         settings = load_settings(config, os.environ)
-    formats: dict[str, Mapping[str, Any]] = {**(settings.format_tables() if settings is not None else {}), **log_formats}
+    return _setup(config, settings, log_formats, examples=examples)
+
+
+def preparing(config: Path | None) -> Callable[[], Setup]:
+    """For what keeps running: the same, begun in a process of its own. What is given back waits for it. Raises ConfigError."""
+    apart = Apart(config, os.environ) if _is_configured(config) else None
+
+    def wait() -> Setup:
+        from connwatch.settings.loader import shipped_documents
+
+        shipped = shipped_documents()  # while the other one is at work
+        return _setup(config, None if apart is None else apart.settings(), {}, shipped=shipped)
+
+    return wait
+
+
+def _is_configured(config: Path | None) -> bool:
+    return config is not None or any(name.startswith(PREFIX) and name not in RESERVED for name in os.environ)
+
+
+def _setup(
+    config: Path | None,
+    settings: Settings | None,
+    log_formats: Mapping[str, Mapping[str, Any]],
+    *,
+    examples: bool = False,
+    shipped: Documents | None = None,
+) -> Setup:
+    from connwatch.settings.loader import load_catalogue
+
+    named = settings.formats if settings is not None else {}
+    own = {name: {key: value for key, value in table if value is not None} for name, table in named.items()}
+    formats: dict[str, Mapping[str, Any]] = {**own, **log_formats}
     directory = settings.catalogue.dir if settings is not None else None
-    return Setup(load_catalogue(directory, formats or None, examples=examples), settings, config)
+    return Setup(load_catalogue(directory, formats or None, examples=examples, shipped=shipped), settings, config)
 
 
 def require_format(name: str, catalogue: Catalogue, key: str) -> None:

@@ -8,15 +8,13 @@ from pathlib import Path
 import click
 
 from connwatch.cli.console import print_json, screen
+from connwatch.cli.latest import ANY, KNOWN, LAST, STOPPED, one_choice
 from connwatch.cli.program import FOUND
 from connwatch.cli.setup import config_option, prepare
-from connwatch.cli.stored import Archive, archive_of, listen_option, one_called
-from connwatch.model.attempt import GOOD, Attempt, Outcome
+from connwatch.cli.stored import archive_of, latest_of, listen_option, one_called
+from connwatch.model.attempt import GOOD
 
-__all__ = ["STOPPED", "show"]
-
-STOPPED = (Outcome.FAILED, Outcome.STALLED, Outcome.ABANDONED)
-"""Outcomes of attempts that did not connect and will not."""
+__all__ = ["show"]
 
 _HELP = """Draw one attempt that the daemon has recorded: each request with its time, status and lines, what was not seen, the diagnosis.
 
@@ -38,16 +36,17 @@ such attempt; 3 no state can be read and no daemon answers.
 
 @click.command(help=_HELP, short_help="Draw one recorded attempt, with what happened around it.")
 @click.argument("attempt_id", metavar="[ID]", required=False)
-@click.option("--last", is_flag=True, help="The latest attempt that did not connect.")
+@click.option("--last", is_flag=True, help=LAST)
+@click.option("--any", "any_outcome", is_flag=True, help=ANY)
 @click.option("--json", "as_json", is_flag=True, help="One JSON object: connwatch.attempt/1, with steps and marks beside it.")
 @listen_option
 @config_option
-def show(attempt_id: str | None, last: bool, as_json: bool, address: str | None, config: Path | None) -> int:
+def show(attempt_id: str | None, last: bool, any_outcome: bool, as_json: bool, address: str | None, config: Path | None) -> int:
     """Finds the attempt, then draws it."""
-    if (attempt_id is None) is not last:
-        raise click.UsageError("name one attempt: its ID, or --last" if attempt_id is None else "ID and --last exclude each other")
+    if not one_choice(attempt_id, last, any_outcome, named="ID"):
+        raise click.UsageError("name one attempt: its ID, --last or --any")
     archive = archive_of(prepare(config, {}), address)
-    attempt = _latest(archive) if attempt_id is None else one_called(archive, attempt_id)
+    attempt = latest_of(archive, (KNOWN if any_outcome else STOPPED,)) if attempt_id is None else one_called(archive, attempt_id)
     marks, gaps = archive.around(attempt)
     if as_json:
         from connwatch.diagnose.serial import attempt_detail, mark_rows
@@ -60,12 +59,3 @@ def show(attempt_id: str | None, last: bool, as_json: bool, address: str | None,
         shown = screen()
         write(sys.stdout, waterfall(attempt, shown.width, marks, gaps), colour=shown.colour)
     return 0 if attempt.outcome in GOOD else FOUND
-
-
-def _latest(archive: Archive) -> Attempt:
-    from connwatch.store.library import Choice
-
-    found = archive.latest(Choice(outcomes=[one.value for one in STOPPED]), 1)
-    if not found:
-        raise click.UsageError(f"no attempt in {archive.where} failed, stalled or was abandoned; `connwatch attempts` lists the others")
-    return found[0]

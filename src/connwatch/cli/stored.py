@@ -5,7 +5,7 @@ The file is asked first: it can be read while the daemon writes it and after it 
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from datetime import datetime
 from typing import TYPE_CHECKING, Any, Protocol
 from urllib.parse import quote
@@ -14,16 +14,17 @@ import click
 
 from connwatch.cli.console import say
 from connwatch.cli.filters import one_of
+from connwatch.cli.latest import STOPPED
 from connwatch.cli.remote import Daemon, daemon_of
 from connwatch.cli.setup import Setup
-from connwatch.model.attempt import Attempt
+from connwatch.model.attempt import Attempt, Outcome
 from connwatch.model.errors import SourceError
 from connwatch.model.mark import Gap, Mark
 
 if TYPE_CHECKING:
     from connwatch.store.library import Choice, Library
 
-__all__ = ["AROUND", "Archive", "archive_of", "listen_option", "one_called"]
+__all__ = ["AROUND", "Archive", "archive_of", "latest_of", "listen_option", "one_called"]
 
 AROUND = 60.0
 """Seconds before and after an attempt in which marks may explain it."""
@@ -72,6 +73,18 @@ def archive_of(setup: Setup, address: str | None) -> Archive:
 def one_called(archive: Archive, beginning: str) -> Attempt:
     """The attempt whose id is, or begins with, `beginning`. Raises a usage error for none and for several."""
     return one_of(archive.called(beginning), beginning, f"in {archive.where}; `connwatch attempts` lists them")
+
+
+def latest_of(archive: Archive, ways: Sequence[tuple[Outcome, ...]]) -> Attempt:
+    """The latest attempt of the first of these ways to end that any has. Raises a usage error where none has."""
+    from connwatch.store.library import Choice
+
+    for outcomes in ways:
+        if found := archive.latest(Choice(outcomes=[one.value for one in outcomes]), 1):
+            return found[0]
+    if ways[-1] is STOPPED:
+        raise click.UsageError(f"no attempt in {archive.where} failed, stalled or was abandoned; `connwatch attempts` lists the others")
+    raise click.UsageError(f"no connector attempt in {archive.where} yet; `connwatch sources` says what is followed")
 
 
 class _Near:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from bisect import bisect_right
 from dataclasses import dataclass, field
-from math import floor, isfinite
+from math import floor, inf, isfinite
 from operator import attrgetter, itemgetter
 from typing import Generic, TypeVar
 
@@ -33,8 +33,9 @@ class Ordered(Generic[T]):
 
 @dataclass(slots=True)
 class Reorder(Generic[T]):
-    """Holds records until the watermark passes them."""
+    """Holds records until the watermark passes them. `first`: the earliest time at which one of them is due, infinity where none is."""
 
+    first: float = inf
     _due: list[tuple[float, int, int, bool, T]] = field(default_factory=list)
     _coarse: bool = False
 
@@ -43,6 +44,8 @@ class Reorder(Generic[T]):
         if coarse:
             self._coarse = True
             at = floor(at) + _END_OF_SECOND
+        if at < self.first:
+            self.first = at
         self._due.append((at, source, line, coarse, item))
 
     def __len__(self) -> int:
@@ -60,6 +63,7 @@ class Reorder(Generic[T]):
         self._due.sort(key=_PLACE)
         cut = bisect_right(self._due, until, key=_WHEN)
         ready, self._due = self._due[:cut], self._due[cut:]
+        self.first = self._due[0][0] if self._due else inf
         if not self._coarse:
             return [Ordered(at, source, line, item) for at, source, line, _, item in ready]
         return self._spread(ready)

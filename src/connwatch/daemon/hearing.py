@@ -45,10 +45,10 @@ class Ear:
         status.lag = batch.seen_at - frontier
         off = hours_off(status.lag)
         if off is None:
-            status.warning = ""
-        elif not status.warning:
+            status.warnings.pop("clock", None)
+        elif "clock" not in status.warnings:
             behind = f"{abs(off):g} hours {'behind' if off > 0 else 'ahead of'} the clock"
-            status.warning = (
+            status.warnings["clock"] = (
                 f"lines come as they are written and their stamps are {behind}: this looks like a time zone problem of whoever writes them"
             )
-            log.warning("source %s: %s", source.name, status.warning)
+            log.warning("source %s: %s", source.name, status.warnings["clock"])

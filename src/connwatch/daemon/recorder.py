@@ -101,7 +101,7 @@ class Recorder:
         self._watermark = Watermark(self._lateness)
         self._intake = Intake(self._frontier)
         self.ear = Ear(sources)
-        self._streams = Streams(source.name for source in sources)
+        self._streams = Streams(self.engine, sources, self._journal.known if self._journal is not None else lambda _: None)
         self._reopened = Counter({source.name: source.status.reopened.total() for source in sources})
 
     def stop(self) -> None:
@@ -156,9 +156,7 @@ class Recorder:
             await self._commit(Turn(rebuilt.watermark), rebuilt.changes)
         for source in self.sources:
             self._watermark.expect(source.name, self._now())
-            for stream in source.expected:
-                if stream not in self._streams:
-                    self._open(source, stream)
+            self._streams.expect(source)
         self.begun = True
 
     @contextlib.asynccontextmanager
@@ -212,7 +210,10 @@ class Recorder:
             changes += await self._feed(await self._intake.take(), turn)
         now = self._now() if not self._intake.count else self._read_at
         turn.watermark = self._watermark.value(now)
-        changes += self.engine.advance(turn.watermark) if self.engine.is_calm() else await asyncio.to_thread(self.engine.advance, turn.watermark)
+        if self.engine.is_calm(turn.watermark):
+            changes += self.engine.advance(turn.watermark)
+        else:
+            changes += await asyncio.to_thread(self.engine.advance, turn.watermark)
         if news := self.ear.listen(self._watermark.deaf(now), now):
             turn.marks += news
             self.engine.deaf(self._streams.of(self.ear.deaf))
@@ -226,8 +227,7 @@ class Recorder:
     async def _feed(self, arrival: Arrival, turn: Turn) -> list[Change]:
         source, batch = arrival.source, arrival.batch
         changes: list[Change] = []
-        if batch.stream != EVERY_STREAM and batch.stream not in self._streams:
-            self._open(source, batch.stream)
+        self._streams.meet(source, batch)
         turn.marks += batch.marks
         if batch.gap is not None:
             turn.gaps.append((batch.stream, batch.gap))
@@ -277,12 +277,6 @@ class Recorder:
         if changes:
             for sink in self._sinks:
                 sink.receive(changes)
-
-    def _open(self, source: Source, stream: str) -> None:
-        self._streams.add(stream, source.name)
-        self.engine.open_source(stream, source.format)
-        if self._journal is not None:
-            self._journal.known(stream)
 
     def _frontier(self, stream: str) -> float | None:
         return self.engine.frontier(stream) if stream in self._streams else None

@@ -57,7 +57,7 @@ def source_rows(recorder: Recorder) -> list[dict[str, Any]]:
                 "reopened": dict(status.reopened),
                 "gaps": dict(status.gaps),
                 "note": status.note,
-                "warning": status.warning,
+                "warning": "; ".join(status.warnings.values()),
                 "delivery": source.delivery,
             }
         )

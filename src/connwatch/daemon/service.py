@@ -172,7 +172,8 @@ class Service:
             new = await asyncio.to_thread(self.renew)
         except ConnwatchError as error:
             self.reload.successful = False
-            log.error("the new configuration is not used, the old one goes on: %s", error)  # noqa: TRY400 - the sentence is the news
+            problems = "; ".join(str(error).splitlines())
+            log.error("the new configuration is not used, the old one goes on: %s", problems)  # noqa: TRY400 - the sentence is the news
         else:
             await self.recorder.exchange(new.engine, new.sources)
             if self.newsroom is not None:

@@ -20,7 +20,7 @@ class ConfigError(ConnwatchError):
         where = ": ".join(part for part in (file, key) if part)
         text = f"{where}: {message}" if where else message
         super().__init__(f"{text} ({hint})" if hint else text)
-        self.file, self.key, self.hint = file, key, hint
+        self.message, self.file, self.key, self.hint = message, file, key, hint
 
 
 class SourceError(ConnwatchError):

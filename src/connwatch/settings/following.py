@@ -49,7 +49,9 @@ class DockerSource(_Source):
     container: str | None = Field(None, min_length=1, description="The container's name.")
     project: str | None = Field(None, min_length=1, description="The compose project, together with `service`.")
     service: str | None = Field(None, min_length=1, description="The compose service; each of its containers is a stream of its own.")
-    label: str | None = Field(None, min_length=1, description='Instead of a name: a label, "key" or "key=value" (connwatch.format=coda-mcp).')
+    label: str | None = Field(
+        None, min_length=1, description='Instead of a name: a label, "key" or "key=value" (connwatch.format=coda-mcp, which also says the format).'
+    )
     host: str | None = Field(
         None,
         min_length=1,

@@ -92,10 +92,6 @@ class FormatSettings(Table):
             raise ValueError(f"a format of kind {self.kind} has fields, and no log_format")
         return self
 
-    def table(self) -> dict[str, Any]:
-        """The format as a catalogue entry says it."""
-        return self.model_dump(exclude_none=True)
-
 
 class MaintenanceSettings(Table):
     """A window that comes again: nobody is told of what happens in it."""
@@ -230,7 +226,3 @@ class Settings(Table):
             if NAME.fullmatch(name) is None or name == "auto":
                 raise ValueError(f"{name!r} cannot be the name of a format: use letters, digits, dots, dashes, underscores, and not auto")
         return value
-
-    def format_tables(self) -> dict[str, dict[str, Any]]:
-        """[formats] as the catalogue's loader takes it."""
-        return {name: entry.table() for name, entry in self.formats.items()}

@@ -41,7 +41,7 @@ class SettingsError(ConfigError):
     def __init__(self, problems: Sequence[ConfigError]) -> None:
         first = problems[0]
         Exception.__init__(self, "\n".join(map(str, problems)))
-        self.file, self.key, self.hint = first.file, first.key, first.hint
+        self.message, self.file, self.key, self.hint = first.message, first.file, first.key, first.hint
         self.problems = list(problems)
 
 

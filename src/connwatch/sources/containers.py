@@ -14,10 +14,12 @@ from typing import Any
 from connwatch.model.mark import Mark, What
 from connwatch.sources.frames import nanoseconds
 
-__all__ = ["EVENTS", "PROJECT", "SERVICE", "Choice", "Facts", "Known", "identity", "mark_of"]
+__all__ = ["EVENTS", "FORMAT", "PROJECT", "SERVICE", "Choice", "Facts", "Known", "identity", "mark_of"]
 
 _TEMPORARY = re.compile(r"[0-9a-f]{12}_")
 PROJECT, SERVICE = "com.docker.compose.project", "com.docker.compose.service"
+FORMAT = "connwatch.format"
+"""The label by which a container says what its log is written in."""
 _MARKS: dict[str, What] = {
     "start": "started",
     "stop": "stopped",
@@ -52,7 +54,9 @@ class Known:
 
 @dataclass(frozen=True, slots=True)
 class Facts:
-    """What must be known of a container to read its log. `rotates_at` is the size of one log file in bytes, None where it never rotates."""
+    """What must be known of a container to read its log. `rotates_at` is the size of one log file in bytes, None where it never rotates.
+    `format` is what its label says, "auto" where it has none.
+    """
 
     running: bool
     status: str
@@ -63,6 +67,7 @@ class Facts:
     terminal: bool
     driver: str
     rotates_at: int | None
+    format: str
 
     @classmethod
     def of(cls, inspected: Mapping[str, Any]) -> Facts:
@@ -79,6 +84,7 @@ class Facts:
             terminal=bool(config.get("Tty")),
             driver=str(log.get("Type") or ""),
             rotates_at=_size((log.get("Config") or {}).get("max-size", "20m" if log.get("Type") == "local" else "")),
+            format=str((config.get("Labels") or {}).get(FORMAT) or "auto"),
         )
 
 

@@ -65,6 +65,7 @@ class ContainerLog:
         self._listed: list[Known] = []
         self._woken = asyncio.Event()
         self._run = ""
+        self._format: str | None = None
         self._pause = 0.0
         self._in_vain: int | None = None
         self._complaint = ""
@@ -140,7 +141,7 @@ class ContainerLog:
         if facts is None or place is None:
             self._listed = [other for other in self._listed if other.id != one.id]
             return
-        self._resumed = False
+        self._resumed, self._format = False, facts.format
         try:
             newest = await self._link.newest(one.id, terminal=facts.terminal)
             if self._at_end:
@@ -230,8 +231,9 @@ class ContainerLog:
                     return True
                 heard = reading.fresh
                 await self._give(reading.losses())
-            if volume >= enough > 0:
+            if enough and (volume >= enough or reading.paused()):
                 reading.still_held(await self._link.oldest(one.id, terminal=facts.terminal))
+            await self._give(reading.losses())
             volume, looked = 0, time.monotonic()
             newest = await self._link.newest(one.id, terminal=facts.terminal)
             if newest is not None and newest != self._in_vain:
@@ -254,7 +256,7 @@ class ContainerLog:
             changed = part.state != self._said
             self.state = self._said = part.state
             if part.data or part.gap is not None or changed:
-                await self._put(Batch(self.stream, part.data, seen_at, part.state, part.cursor, gap=part.gap))
+                await self._put(Batch(self.stream, part.data, seen_at, part.state, part.cursor, gap=part.gap, format=self._format))
 
     async def _tell(self, state: State, note: str, *, cursor: str | None = None) -> None:
         if note != self.note:

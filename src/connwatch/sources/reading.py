@@ -52,8 +52,12 @@ class Reading:
 
     def still_held(self, oldest: int | None) -> None:
         """Say which line is the oldest one that the engine still has, in nanoseconds since the epoch."""
-        if oldest is not None and 0 < self._place.at < oldest:
-            self._landmarks.overrun(oldest)
+        if oldest is not None:
+            self._landmarks.held(oldest, self._place.at)
+
+    def paused(self) -> bool:
+        """Whether it matters which line is the oldest one that the engine still has."""
+        return self._landmarks.paused
 
     def awaits(self) -> bool:
         """Whether an announced line is still to come."""

@@ -39,6 +39,7 @@ class Batch:
     `stream` is the name the engine knows: the source's own, or "source/file" where a source holds several files.
     `cursor` resumes after `data`; it is opaque text, to be stored and handed back. None: this stream cannot be resumed, or (without data)
     nothing has changed about where to resume. `marks` is what became known of the program behind the stream; `gap` what was lost before `data`.
+    `format` is the format that the stream itself says it is in ("auto": it says none); None where nothing is known of that.
     """
 
     stream: str
@@ -48,6 +49,7 @@ class Batch:
     cursor: str | None = None
     marks: tuple[Mark, ...] = ()
     gap: Gap | None = None
+    format: str | None = None
 
 
 @dataclass(slots=True)
@@ -60,7 +62,7 @@ class SourceStatus:
     state: State = "down"
     attached: bool = False  # has been up at least once
     note: str = ""
-    warning: str = ""  # one sentence about what looks wrong with its lines, or ""
+    warnings: dict[str, str] = field(default_factory=dict)  # one sentence about each thing that looks wrong with its lines
     bytes: int = 0
     duplicates: int = 0  # lines that came again and were dropped
     last_read_at: float | None = None

@@ -99,6 +99,7 @@ def test_one_attempt_is_drawn_with_what_happened_around_it(config: Path) -> None
 
 def test_show_takes_the_last_that_did_not_connect_and_tells_by_its_status(config: Path) -> None:
     assert run(config, "show", "--last").stdout.startswith("7f3c21a9")
+    assert run(config, "show", "--any").stdout.startswith("0b11e2d4")
     assert run(config, "show", "0b11").exit_code == 0
     row = json.loads(run(config, "show", "7f3c21a9", "--json").stdout)
     assert (row["schema"], row["outcome"]) == ("connwatch.attempt/1", "stalled")
@@ -107,7 +108,13 @@ def test_show_takes_the_last_that_did_not_connect_and_tells_by_its_status(config
 
 @pytest.mark.parametrize(
     ("args", "words"),
-    [((), "name one attempt"), (("7f", "--last"), "exclude each other"), (("zz",), "no attempt 'zz' in"), (("",), "begins 3 ids")],
+    [
+        ((), "name one attempt"),
+        (("7f", "--last"), "ID and --last exclude each other"),
+        (("--last", "--any"), "--last and --any exclude each other"),
+        (("zz",), "no attempt 'zz' in"),
+        (("",), "begins 3 ids"),
+    ],
 )
 def test_show_says_what_is_wrong(config: Path, args: tuple[str, ...], words: str) -> None:
     result = run(config, "show", *args)
@@ -121,7 +128,9 @@ def test_a_report_of_a_recorded_attempt_names_its_lines(config: Path) -> None:
     assert result.stdout.startswith("# Connection attempt 7f3c21a9\n")
     assert "The lines themselves are not kept. In the logs they are:\n\n- nginx.log: lines 12-18\n- server.log: lines 40-44\n" in result.stdout
     assert run(config, "report").stdout.startswith("# Connection attempt 7f3c21a9\n")
-    assert run(config, "report", "--last").stdout.startswith("# Connection attempt 0b11e2d4\n")
+    assert run(config, "report", "--last").stdout == run(config, "report").stdout
+    assert run(config, "report", "--any").stdout.startswith("# Connection attempt 0b11e2d4\n")
+    assert run(config, "report", "--any", "--last").exit_code == 2
 
 
 def test_an_id_in_the_place_of_a_file_is_told(config: Path) -> None:

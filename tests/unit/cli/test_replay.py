@@ -150,10 +150,14 @@ class TestReport:
         assert result.exit_code == 1
         assert "7f3c21a9" in result.stdout
 
-    def test_last_is_the_last_of_all_but_probes(self, log: str, engine: ToldEngine) -> None:
-        result = self.report(log, "--last")
+    def test_last_means_what_it_means_to_show_and_any_takes_all_but_probes(self, log: str, engine: ToldEngine) -> None:
+        assert self.report(log, "--last").stdout == self.report(log).stdout
+        result = self.report(log, "--any")
         assert result.exit_code == 0
         assert "0b11e2d4" in result.stdout
+        engine.attempts = [one for one in engine.attempts if one.id == "0b11e2d4"]
+        assert "0b11e2d4" in self.report(log).stdout
+        assert self.report(log, "--last").exit_code == 2
 
     def test_by_id_and_with_mistakes(self, log: str, engine: ToldEngine) -> None:
         assert "7f3c21a9" in self.report(log, "--attempt", "7f").stdout
@@ -162,7 +166,7 @@ class TestReport:
         engine.attempts = [a_probe()]
         nothing = self.report(log)
         assert nothing.exit_code == 2
-        assert "no connector attempt in these logs" in nothing.stderr
+        assert "no connector attempt of that kind in these logs" in nothing.stderr
 
 
 def test_pieces_of_attempts_that_cannot_be_told_apart_are_counted_once(tmp_path: Path) -> None:

@@ -43,17 +43,17 @@ def test_stamps_that_are_hours_off_are_told_once_and_forgotten_when_they_are_rig
     ear = Ear([source])
     for _ in range(3):
         ear.heard(source, batch(NOW), NOW - 3600)
-    assert "1 hours behind the clock: this looks like a time zone problem" in source.status.warning
+    assert "1 hours behind the clock: this looks like a time zone problem" in source.status.warnings["clock"]
     assert len(caplog.records) == 1
     ear.heard(source, batch(NOW), NOW - 0.3)
-    assert source.status.warning == ""
+    assert source.status.warnings == {}
     assert source.status.lag == pytest.approx(0.3)
 
 
 def test_an_old_backlog_is_no_wrong_clock() -> None:
     source = StdinSource("app")
     Ear([source]).heard(source, batch(None), NOW - 3600)
-    assert (source.status.warning, source.status.lag) == ("", None)
+    assert (source.status.warnings, source.status.lag) == ({}, None)
 
 
 def test_deafness_is_news_once(caplog: pytest.LogCaptureFixture) -> None:

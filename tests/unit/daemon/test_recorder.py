@@ -251,7 +251,7 @@ def test_a_busy_engine_lets_others_go_on() -> None:
                 self.answered = True
             return super().advance(watermark)
 
-        def is_calm(self) -> bool:
+        def is_calm(self, watermark: float) -> bool:
             return False
 
         answered = False

@@ -41,8 +41,8 @@ def test_nothing_need_be_configured() -> None:
 def test_the_example_file_loads() -> None:
     settings = load_settings(EXAMPLE)
     assert [source.kind for source in settings.sources] == ["file", "file"]
-    assert set(settings.format_tables()) == {"rich", "gateway", "router"}
-    assert settings.format_tables()["rich"]["log_format"].startswith("$host $remote_addr")
+    assert set(settings.formats) == {"rich", "gateway", "router"}
+    assert (settings.formats["rich"].log_format or "").startswith("$host $remote_addr")
 
 
 def test_the_sources_that_the_example_only_mentions_load_too() -> None:

@@ -142,10 +142,40 @@ def test_an_announced_line_that_comes_is_not_missed() -> None:
 
 def test_a_log_whose_oldest_line_is_ahead_was_faster_than_its_reader() -> None:
     landmarks = Landmarks(last=5)
-    landmarks.overrun(100)
+    landmarks.held(100, 5)
     landmarks.passed(7)  # what the open stream still gives of the old files
     assert landmarks.missed() == []
     landmarks.passed(100)
     assert landmarks.missed() == [(7, 100)]
     landmarks.passed(101)
     assert landmarks.missed() == []
+
+
+SECOND = 1_000_000_000
+
+
+def test_a_pause_in_which_the_whole_log_turned_over_may_hide_lines() -> None:
+    landmarks = Landmarks(last=1 * SECOND)
+    for at in (90, 91):  # what was missed before reading began is told elsewhere
+        landmarks.passed(at * SECOND)
+    assert landmarks.paused
+    landmarks.held(80 * SECOND, 91 * SECOND)  # all of it is still there: nothing was missed
+    assert not landmarks.paused
+    assert landmarks.missed() == []
+    landmarks.passed(95 * SECOND)
+    landmarks.passed(95 * SECOND + 1)
+    landmarks.held(93 * SECOND, 95 * SECOND + 1)
+    assert landmarks.missed() == [(91 * SECOND, 95 * SECOND)]
+    landmarks.held(94 * SECOND, 95 * SECOND + 1)
+    assert landmarks.missed() == [], "once"
+
+
+def test_a_pause_around_a_landmark_that_was_passed_is_told_as_that() -> None:
+    for told_first in (True, False):
+        landmarks = Landmarks()
+        landmarks.passed(1 * SECOND)
+        landmarks.add(3 * SECOND)
+        landmarks.passed(9 * SECOND)
+        found = landmarks.missed() if told_first else []
+        landmarks.held(8 * SECOND, 9 * SECOND)
+        assert [*found, *landmarks.missed()] == [(1 * SECOND, 9 * SECOND)]
