@@ -55,16 +55,6 @@ class HttpSettings(Table):
             raise ValueError(f"{value!r} is not HOST:PORT, for example 127.0.0.1:9817 or [::1]:9817")
         return value
 
-    @property
-    def host(self) -> str:
-        """The address, an IPv6 one without its brackets."""
-        return self.listen.rpartition(":")[0].strip("[]")
-
-    @property
-    def port(self) -> int:
-        """The port; 0 lets the system choose one."""
-        return int(self.listen.rpartition(":")[2])
-
 
 class FormatSettings(Table):
     """A log format of your own: an nginx `log_format` string, or what the fields of JSON lines or key=value lines mean.

@@ -32,7 +32,7 @@ def complaint(tmp_path: Path, text: str, environ: dict[str, str] | None = None) 
 
 def test_nothing_need_be_configured() -> None:
     settings = load_settings()
-    assert (settings.http.host, settings.http.port) == ("127.0.0.1", 9817)
+    assert settings.http.listen == "127.0.0.1:9817"
     assert str(settings.state.path) == "var/connwatch.db"
     assert settings.sources == ()
     assert (settings.engine.max_open, settings.engine.lateness_seconds) == (10_000, 2.0)
