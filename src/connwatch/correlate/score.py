@@ -25,16 +25,17 @@ _STREAM_SLACK = 0.05  # seconds a step may seem to start before the one it follo
 _MACHINE = (0.15, 0.5, 0.03, 30.0)
 _SESSION = (0.25, 1.0, 0.15, 30.0)
 _PERSON = (0.3, 2.0, 0.4, 60.0)
+_AGAIN = (0.3, 1.0, 0.4, 12.0)  # who is refused tries again after some seconds, and then after some more
 _SLACK = {
     ("session", "session"): _SESSION,
     ("session", "session-"): _SESSION,
     ("session-", "session"): _SESSION,
-    ("session-", "session-"): _SESSION,
+    ("session-", "session-"): _AGAIN,
     ("session", "token"): _SESSION,
     ("session", "start"): _SESSION,
     ("token", "session"): _SESSION,
-    ("broken", "broken"): (0.4, 1.0, 0.1, 30.0),
-    ("start", "start"): (0.4, 1.0, 0.1, 30.0),
+    ("broken", "broken"): _AGAIN,
+    ("start", "start"): _AGAIN,
     ("register", "browser"): _PERSON,
     ("metadata", "browser"): _PERSON,
     ("start", "browser"): _PERSON,
