@@ -14,7 +14,7 @@ from connwatch.correlate.fragment import Fragment, Member
 from connwatch.correlate.kinds import can_begin, class_of
 from connwatch.correlate.learn import Habits, Step
 from connwatch.correlate.likeness import LIMIT, likeness
-from connwatch.correlate.tables import Tables
+from connwatch.correlate.tables import MISHAPS, Tables
 from connwatch.model.event import Event, Stage
 
 __all__ = ["IMPOSSIBLE", "Scorer"]
@@ -181,7 +181,7 @@ class Scorer:
             n = own.total()
             p = (own[after] + _OWN_PRIOR * p) / (n + _OWN_PRIOR)
         if earlier:
-            shipped = tables.follows_two.get(f"{earlier} {before}")
+            shipped = None if after in MISHAPS else tables.follows_two.get(f"{earlier} {before}")  # a refusal needs no context
             if shipped is not None:
                 p = (shipped.get(after, 0.0) + _TWO_PRIOR * p) / (sum(shipped.values()) + _TWO_PRIOR)
             mine = habits.follows_two.get((earlier, before))

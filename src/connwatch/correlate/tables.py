@@ -13,7 +13,7 @@ from typing import Any
 
 from connwatch.correlate.kinds import KINDS, class_of
 
-__all__ = ["Tables", "median"]
+__all__ = ["MISHAPS", "Tables", "median"]
 
 _N = len(KINDS)
 _PSEUDO = 0.5  # pseudo-counts for what was never seen
@@ -30,6 +30,8 @@ _MISHAPS = {
     "mcp+": ("challenge", "mcp-", "forbidden", "down", "moved"),
     "stream+": ("stream-",),
 }
+# Those that no usual flow holds: what came before says nothing of them.
+MISHAPS = frozenset(mishap for row in _MISHAPS.values() for mishap in row) - {"challenge", "resource-", "server-"}
 _DEFAULT_GAP = 0.3  # seconds, for pairs without a typical gap
 
 
