@@ -4,7 +4,8 @@
     tools/fit_order.py CAPTURES [--leave-out NAME] [--output FILE]
 
 CAPTURES holds <name>/truth.json and the logs that it names. Only the proxies' logs are counted: the order of steps is the clients', whichever
-log shows it. A capture with many attempts counts like one with a few, because its attempts are all of a kind.
+log shows it. A capture with many attempts counts like one with a few, because its attempts are all of a kind. What is known besides of the order of
+steps (`tools/known_order.toml`) counts a little.
 """
 
 from __future__ import annotations
@@ -13,6 +14,7 @@ import argparse
 import json
 import os
 import sys
+import tomllib
 from collections import defaultdict
 from pathlib import Path
 
@@ -26,6 +28,7 @@ from connwatch.settings.loader import load_catalogue
 from connwatch.sources.finished import Finished
 
 ENOUGH = 6  # attempts of one capture that count in full
+KNOWN = Path(__file__).parent / "known_order.toml"
 SHIPPED = Path(__file__).parent.parent / "src" / "connwatch" / "catalogue" / "order.json"
 
 
@@ -75,6 +78,10 @@ def fitted(captures: list[Path]) -> dict[str, object]:
                     two = f"{kinds[index - 2]} {kinds[index - 1]}"
                     follows_two[two][kinds[index]] += weight
                     gaps_two[two][kinds[index]].append(gap)
+    known = tomllib.loads(KNOWN.read_text(encoding="utf-8"))
+    for order in known["order"]:
+        for after, count in order["then"].items():
+            follows[order["after"]][after] += known["weight"] * count
     return {
         "follows": {a: _rounded(row) for a, row in sorted(follows.items())},
         "begins": _rounded(begins),

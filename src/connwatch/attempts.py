@@ -12,6 +12,7 @@ from dataclasses import dataclass, field
 
 from connwatch.correlate.agenda import Agenda
 from connwatch.correlate.fragment import Fragment
+from connwatch.correlate.known import Known
 from connwatch.correlate.naming import named
 from connwatch.correlate.sweep import OVER, Sweeps
 from connwatch.correlate.tables import Tables
@@ -49,6 +50,7 @@ class Ledger:
     _sweeps: Sweeps = field(default_factory=Sweeps)
     _untold: dict[int, Fragment] = field(default_factory=dict)  # grew since it was last told; only while somebody watches
     _telling: Telling = field(default_factory=Telling)
+    _known: Known = field(default_factory=Known)
     _agenda: Agenda = field(default_factory=Agenda)
     _verdicts: Agenda = field(default_factory=Agenda)  # when silence alone changes what was told of those that are watched
 
@@ -253,6 +255,7 @@ class Ledger:
         self._agenda.drop(key)
         self._verdicts.drop(key)
         self._window.close(fragment)
+        self._known.ended(attempt)
         changes.append(Evicted(now, attempt) if evicted else Closed(now, attempt))
         return changes
 
@@ -287,7 +290,7 @@ class Ledger:
         steps: list[Step] = list(fragment.members)
         if len(steps) > _REMEMBERED:
             steps = [*steps[: _REMEMBERED // 2], *steps[-_REMEMBERED // 2 :]]
-        return Attempt(named(steps), steps)
+        return Attempt(named(steps), steps, previous=self._known.before(steps))
 
     def _sweep_out(self, until: float) -> list[Change]:
         """The sweeps that no stray can join any more."""

@@ -135,6 +135,22 @@ def test_who_watches_a_crowd_hears_of_no_stall_where_everybody_got_through() -> 
     assert {change.attempt.outcome for change in heard if isinstance(change, Updated)} <= GOOD
 
 
+@pytest.mark.parametrize(
+    ("asks", "outcome"),
+    [
+        ("400 claude POST /mcp 401", "probe"),
+        ("400 httpx POST /mcp 401", "probe"),
+        ("400 gpt POST /mcp 401", "stalled"),
+        ("2400 claude POST /mcp 401", "stalled"),
+        ("400 claude POST /mcp 401\n401 claude POST /mcp 401", "stalled"),
+    ],
+    ids=["of a client that is connected", "of its other program", "of another client", "long after", "and again at once"],
+)
+def test_a_lone_request_without_a_token(asks: str, outcome: str) -> None:
+    rows = told(run(proxy(story(), asks)))
+    assert [row[1] for row in rows] == ["connected", outcome]
+
+
 def test_a_token_that_nobody_used_is_not_counted_away_by_others_who_come_back() -> None:
     """One after the other from one address, the third stops after its token; later two sessions are opened with tokens of before."""
     flows = [story(n * 20.0, state=f"s{n}", until=6 if n == 2 else 9) for n in range(5)]

@@ -57,6 +57,7 @@ _PAIR = {
     Stage.REFRESH: "token",
     Stage.AUTHORIZATION: "authorize",
 }
+_GATEWAY = frozenset({502, 503, 504})  # the proxy says them of everything that is asked for
 _SESSION = frozenset({Stage.SESSION, Stage.INITIALIZE, Stage.DISCOVER, Stage.LIST, Stage.CALL, Stage.INITIALIZED})
 
 
@@ -67,10 +68,8 @@ def kind_of(event: Event) -> str:
 
 @lru_cache(maxsize=2048)
 def _kind(stage: Stage, method: str, status: int) -> str:
-    if stage is Stage.PREFLIGHT:
-        return "preflight"
-    if stage is Stage.OTHER:
-        return "other"
+    if stage is Stage.PREFLIGHT or stage is Stage.OTHER:
+        return stage.value
     if stage is Stage.AUTHORIZATION or stage is Stage.CONSENT:
         good = status < 400
         if stage is Stage.AUTHORIZATION:
@@ -78,13 +77,15 @@ def _kind(stage: Stage, method: str, status: int) -> str:
         if method in {"GET", "HEAD"}:
             return "page" if good else "decision-"
         return "decision+" if good else "decision-"
-    if status >= 500:
+    if status in _GATEWAY:
         return "down"
     if 300 <= status < 400 and status != 304:
         return "moved"
     pair = _PAIR.get(stage)
     if pair is not None:
         return pair + ("+" if status < 300 else "-")
+    if status >= 500:
+        return "down"
     if stage is Stage.PROBE:
         return "probe"
     if stage is Stage.CHALLENGE or status == 401:

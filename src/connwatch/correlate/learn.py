@@ -20,6 +20,7 @@ from connwatch.model.event import Stage
 
 __all__ = ["Habits"]
 
+_UNDER_WAY = 0.7  # of the attempts begun in a window one is the one that may go on; that it began says nothing of others
 _IDLE = 5.0  # seconds: a longer pause is not active time
 _SHIPPED_WEIGHT = 1.0  # how many observed gaps the shipped one is worth
 _KEPT_WEIGHT = 100.0  # pairs of steps that the estimate over the whole log is worth
@@ -102,7 +103,7 @@ class Habits:
         habits.upstream_share = {a: n / reached for a, n in upstreams.items()}
         habits.active = _active(sorted(m.event.at for m in members))
         starts = sum(1 for m in members if can_begin(m.kind) and tables.log_begin(m.kind) > -4.0)
-        habits.start_rate = max(0.4 * starts, 1.0) / habits.active
+        habits.start_rate = (max(0.4 * starts, 1.0) - _UNDER_WAY) / habits.active
         habits.common_ids = _common_ids(members)
         habits.relearn(fragments, tables, groups=None)
         return habits
@@ -151,7 +152,7 @@ class Habits:
         self.pace = _pace(gaps, tables)
         self.gap_two = {three: _drawn_to(tables.gap(three[1], three[2], three[0]), seen) for three, seen in gaps_two.items()}
         if groups is not None:
-            self.start_rate = max(groups, 1) / self.active
+            self.start_rate = (max(groups, 1) - _UNDER_WAY) / self.active
 
     def typical(self, earlier: str, before: str, after: str, tables: Tables) -> float:
         """The typical gap in seconds between two steps, with the step before them where it is known: this log's own, or the shipped one."""

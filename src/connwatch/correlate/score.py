@@ -14,7 +14,7 @@ from connwatch.correlate.fragment import Fragment, Member
 from connwatch.correlate.kinds import can_begin, class_of
 from connwatch.correlate.learn import Habits, Step
 from connwatch.correlate.likeness import LIMIT, likeness
-from connwatch.correlate.tables import Tables
+from connwatch.correlate.tables import MISHAPS, Tables
 from connwatch.model.event import Event, Stage
 
 __all__ = ["IMPOSSIBLE", "Scorer"]
@@ -25,16 +25,17 @@ _STREAM_SLACK = 0.05  # seconds a step may seem to start before the one it follo
 _MACHINE = (0.15, 0.5, 0.03, 30.0)
 _SESSION = (0.25, 1.0, 0.15, 30.0)
 _PERSON = (0.3, 2.0, 0.4, 60.0)
+_AGAIN = (0.3, 1.0, 0.4, 12.0)  # who is refused tries again after some seconds, and then after some more
 _SLACK = {
     ("session", "session"): _SESSION,
     ("session", "session-"): _SESSION,
     ("session-", "session"): _SESSION,
-    ("session-", "session-"): _SESSION,
+    ("session-", "session-"): _AGAIN,
     ("session", "token"): _SESSION,
     ("session", "start"): _SESSION,
     ("token", "session"): _SESSION,
-    ("broken", "broken"): (0.4, 1.0, 0.1, 30.0),
-    ("start", "start"): (0.4, 1.0, 0.1, 30.0),
+    ("broken", "broken"): _AGAIN,
+    ("start", "start"): _AGAIN,
     ("register", "browser"): _PERSON,
     ("metadata", "browser"): _PERSON,
     ("start", "browser"): _PERSON,
@@ -180,7 +181,7 @@ class Scorer:
             n = own.total()
             p = (own[after] + _OWN_PRIOR * p) / (n + _OWN_PRIOR)
         if earlier:
-            shipped = tables.follows_two.get(f"{earlier} {before}")
+            shipped = None if after in MISHAPS else tables.follows_two.get(f"{earlier} {before}")  # a refusal needs no context
             if shipped is not None:
                 p = (shipped.get(after, 0.0) + _TWO_PRIOR * p) / (sum(shipped.values()) + _TWO_PRIOR)
             mine = habits.follows_two.get((earlier, before))

@@ -26,7 +26,7 @@ _LESSONS = (_ROUNDS[0], _ROUNDS[-1])  # else only after the surest links, and wh
 
 
 def solve(
-    fragments: list[Fragment], tables: Tables, kept: float | None = None, begun: Collection[int] = frozenset()
+    fragments: list[Fragment], tables: Tables, kept: float | None = None, begun: Collection[int] = frozenset(), heard: float = 0.0
 ) -> tuple[list[Fragment], Habits]:
     """Merge fragments into groups; gives them ordered by start, and what was learnt of the log. Links say how sure they are.
 
@@ -37,7 +37,7 @@ def solve(
     habits = Habits.of(fragments, tables, kept)
     if len(fragments) < 2:
         return fragments, habits
-    web = Web(fragments, Scorer(tables, habits, max(fragment.end for fragment in fragments), Alike()), begun)
+    web = Web(fragments, Scorer(tables, habits, max(heard, *(fragment.end for fragment in fragments)), Alike()), begun)
     for pauses in (False, True):
         for threshold in _ROUNDS:
             while web.believe(threshold, pauses=pauses):

@@ -13,11 +13,25 @@ from typing import Any
 
 from connwatch.correlate.kinds import KINDS, class_of
 
-__all__ = ["Tables", "median"]
+__all__ = ["MISHAPS", "Tables", "median"]
 
 _N = len(KINDS)
 _PSEUDO = 0.5  # pseudo-counts for what was never seen
 _BACK_OFF = 3.0  # how many observations the next coarser estimate is worth
+_MISHAP = 0.05  # of requests that are usually answered well, the share that is refused in one way or another, however seldom that was recorded
+# A refusal is the server's doing: it may come wherever the client would have made the same request and been served.
+_MISHAPS = {
+    "resource+": ("resource-", "down", "moved"),
+    "server+": ("server-", "down", "moved"),
+    "register+": ("register-", "down", "moved"),
+    "authorize+": ("authorize-",),
+    "decision+": ("decision-",),
+    "token+": ("token-", "down", "moved"),
+    "mcp+": ("challenge", "mcp-", "forbidden", "down", "moved"),
+    "stream+": ("stream-",),
+}
+# Those that no usual flow holds: what came before says nothing of them.
+MISHAPS = frozenset(mishap for row in _MISHAPS.values() for mishap in row) - {"challenge", "resource-", "server-"}
 _DEFAULT_GAP = 0.3  # seconds, for pairs without a typical gap
 
 
@@ -69,10 +83,22 @@ class Tables:
                 stage = (bases.get(_base(after), 0.0) + _BACK_OFF * rough) / (total + _BACK_OFF)
                 answer = stage * seen[after] / by_base[_base(after)]
                 self._next[kind, after] = (own.get(after, 0.0) + _BACK_OFF * answer) / (total + _BACK_OFF)
+            self._allow_mishaps(kind)
         self.paces = {before: median(list(row.values())) for before, row in self.gaps.items() if row}
         starts = sum(self.begins.values()) + _PSEUDO * _N
         for kind in KINDS:
             self._begin[kind] = math.log((self.begins.get(kind, 0.0) + _PSEUDO) / starts)
+
+    def _allow_mishaps(self, kind: str) -> None:
+        """What is usually answered well after `kind` gives a share of its probability to each way of refusing it that has less."""
+        following = self._next
+        for good, mishaps in _MISHAPS.items():
+            least = _MISHAP * following[kind, good]
+            for mishap in mishaps:
+                lacking = least - following[kind, mishap]
+                if lacking > 0.0:
+                    following[kind, mishap] += lacking
+                    following[kind, good] -= lacking
 
     @classmethod
     def of(cls, document: Mapping[str, Any]) -> Tables:

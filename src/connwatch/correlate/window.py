@@ -165,7 +165,7 @@ class Window:
         else:
             nodes = self._neighbourhood(ready, affordable)
         if len(nodes) <= affordable or self._habits is None:
-            self._jointly(nodes)
+            self._jointly(nodes, self.newest + (QUIET if affordable == _JOINT else 0.0))
         else:
             Busy(self.tables, self._habits, self.lanes, self._merge).link(ready)
             if affordable == _JOINT:
@@ -179,13 +179,13 @@ class Window:
             pieces = sorted(self.lanes.live.values(), key=lambda f: f.place)
             settle_by_counting(pieces, Scorer(self.tables, self._habits, self.newest, Alike()), {id(piece) for piece in pieces})
 
-    def _jointly(self, nodes: list[Fragment]) -> None:
-        """Assign all of `nodes` at once; the solver merges them, so they leave the indexes meanwhile."""
+    def _jointly(self, nodes: list[Fragment], heard: float) -> None:
+        """Assign all of `nodes` at once, with the log heard until `heard`; the solver merges them, so they leave the indexes meanwhile."""
         for node in nodes:
             self.lanes.close(node)
         before = {id(node): (len(node.members), node.guess, node.counted) for node in nodes}
         begun = {id(node) for node in nodes if id(node) not in self.fresh}
-        groups, habits = solve(nodes, self.tables, self._sticky.share(), begun)
+        groups, habits = solve(nodes, self.tables, self._sticky.share(), begun, heard)
         if len(nodes) > _TELLING or self._habits is None:
             self._habits = habits
         for group in groups:

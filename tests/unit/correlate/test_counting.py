@@ -73,6 +73,20 @@ def test_where_most_do_not_say_that_they_are_ready_nothing_is_concluded() -> Non
     assert counted(piece(10.0, TOKEN, USE, READY), piece(11.0, TOKEN, USE), piece(12.0, TOKEN, USE)) == [""] * 3
 
 
+def test_where_half_do_not_say_so_whoever_asked_for_something_used_its_token() -> None:
+    """Clients of the newest revision have nothing to say: a crowd of both kinds."""
+    old = [piece(10.0 + n, TOKEN, USE, READY, USE) for n in range(6)]
+    new = [piece(20.0 + n, TOKEN, USE, USE) for n in range(4)]
+    assert counted(*old, *new) == [""] * 10
+
+
+def test_there_a_second_end_of_a_session_makes_up_for_a_token_without_any_request() -> None:
+    old = [piece(10.0 + n, TOKEN, USE, READY, CLOSE) for n in range(2)]
+    new = [piece(20.0 + n, TOKEN, USE, USE) for n in range(4)]
+    assert counted(*old, *new, piece(30.0, TOKEN)) == [""] * 7
+    assert counted(*old, *new, piece(25.0, TOKEN, USE, CLOSE, USE, CLOSE), piece(30.0, TOKEN)) == [*[""] * 7, "used"]
+
+
 def test_what_was_counted_before_stays_and_who_was_left_over_is_counted_when_more_comes() -> None:
     def beginning(at: float) -> Fragment:
         return fragment(step(Stage.CHALLENGE, at, 401), step(Stage.SERVER_METADATA, at + 0.02), step(Stage.REGISTRATION, at + 0.04, 201))

@@ -24,7 +24,7 @@ def test_of_nothing_only_the_priors_are_known() -> None:
     known = habits_of()
     assert known.address_share == known.follows == known.gap == {}
     assert known.same_address["own"] == 0.75
-    assert known.start_rate == 1.0
+    assert 0.0 < known.start_rate < 0.5, "that one attempt is under way says nothing of how often others begin"
 
 
 def test_who_shares_what() -> None:
@@ -47,7 +47,7 @@ def test_who_shares_what() -> None:
 def test_long_pauses_are_not_active_time() -> None:
     known = habits_of(*chain([step(Stage.CHALLENGE, at, 401) for at in (0.0, 1.0, 10_000.0)]))
     assert known.active == 1.0 + 1.0 + 5.0
-    assert known.start_rate == pytest.approx(1.2 / 7.0)
+    assert known.start_rate == pytest.approx(0.5 / 7.0)
 
 
 def test_links_teach_the_pace_and_the_order() -> None:
@@ -101,7 +101,7 @@ def test_learning_again_forgets_what_is_not_believed_any_more() -> None:
     known = habits_of(fragment(*flow(0.0)))
     known.relearn(chain(flow(0.0)), tables(), 8)
     assert known.follows == known.follows_two == known.gap_two == known.spoke == {}
-    assert known.start_rate == pytest.approx(8 / known.active)
+    assert known.start_rate == pytest.approx(7.3 / known.active)
 
 
 def test_an_id_of_several_authorizations_is_common_where_others_have_their_own() -> None:

@@ -36,6 +36,21 @@ def test_what_was_seen_often_is_likely() -> None:
     assert TOLD.log_begin("challenge") > -0.5 > TOLD.log_begin("token+")
 
 
+@pytest.mark.parametrize(
+    ("before", "good", "refused"),
+    [
+        ("server+", "register+", "register-"),
+        ("server+", "register+", "down"),
+        ("decision+", "token+", "token-"),
+        ("token+", "mcp+", "down"),
+        ("mcp+", "mcp+", "mcp-"),
+    ],
+)
+def test_whatever_is_asked_for_may_be_refused_however_seldom_that_was_recorded(before: str, good: str, refused: str) -> None:
+    shipped = tables()
+    assert shipped.p_next(before, refused) > 0.02 * shipped.p_next(before, good)
+
+
 def test_a_kind_never_seen_learns_from_its_class() -> None:
     assert TOLD.p_next("token-", "mcp+") > TOLD.p_next("token-", "page")
 
