@@ -26,8 +26,9 @@ Entry = Mapping[str, Any]
 
 def formats(entries: Mapping[str, Entry]) -> Iterable[str]:
     yield "# Log formats"
-    yield "Written by `make docs` from the catalogue. A format is named as `FORMAT:FILE`, or recognised when none is named; your own are given with"
-    yield "`--log-format NAME='…'` or as `[formats.NAME]` in the [configuration](configuration.md). Which to set: [the log format](log-formats.md)."
+    yield "`make docs` writes this page from the catalogue. Name a format as `FORMAT:FILE`; otherwise it is recognised. Formats of your own are"
+    yield "given with `--log-format NAME='…'` or as `[formats.NAME]` in the [configuration](configuration.md). Which one to set:"
+    yield "[the log format](log-formats.md)."
     yield ""
     yield "| format | what | written by | remark |\n| --- | --- | --- | --- |"
     for name, entry in sorted(entries.items()):
@@ -35,12 +36,12 @@ def formats(entries: Mapping[str, Entry]) -> Iterable[str]:
     yield ""
     yield "## What may stand around a line"
     yield ""
-    yield "Every format is read through what others put around its lines; nothing has to be set for it:"
+    yield "Other programs may put text around a line. connwatch recognises it for every format, and nothing has to be set:"
     yield ""
-    yield "- the engine's stamp of `docker logs -t`, docker compose's `name  |`, a process manager's `nginx.1     |`, and colours;"
-    yield '- Docker\'s own files, `/var/lib/docker/containers/ID/ID-json.log`: objects of `"log"`, `"stream"` and `"time"`. A line over 16 KiB, which'
-    yield "  Docker splits, is put together again and has the number of its last object. Line numbers are those of the file. One such object"
-    yield "  within the first 64 lines shows that a file is one of these."
+    yield "- the engine's time stamp of `docker logs -t`, docker compose's `name  |`, a process manager's `nginx.1     |`, and colours;"
+    yield '- Docker\'s own files, `/var/lib/docker/containers/ID/ID-json.log`: objects of `"log"`, `"stream"` and `"time"`. Docker splits a line over'
+    yield "  16 KiB; connwatch joins the pieces and gives the line the number of its last object. Line numbers are those of the file. A file is"
+    yield "  recognised as one of these when such an object is among its first 64 lines."
 
 
 def pages() -> dict[pathlib.Path, str]:
