@@ -28,7 +28,6 @@ from connwatch.rules.catalogue import Catalogue
 __all__ = ["Ledger"]
 
 _LINGER = 60.0  # seconds after the last event during which a decided attempt may still grow
-_REMEMBERED = 200  # steps kept of one attempt
 _NEVER = float("inf")
 
 
@@ -287,9 +286,7 @@ class Ledger:
         return due
 
     def _attempt(self, fragment: Fragment) -> Attempt:
-        steps: list[Step] = list(fragment.members)
-        if len(steps) > _REMEMBERED:
-            steps = [*steps[: _REMEMBERED // 2], *steps[-_REMEMBERED // 2 :]]
+        steps = fragment.steps()
         return Attempt(named(steps), steps, previous=self._known.before(steps))
 
     def _sweep_out(self, until: float) -> list[Change]:

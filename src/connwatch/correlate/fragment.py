@@ -18,6 +18,7 @@ from connwatch.model.event import Event, Link, Stage
 __all__ = ["Fragment", "Member"]
 
 _NOTHING: frozenset[str] = frozenset()
+_REMEMBERED = 200  # steps kept of one attempt
 _GRANTING = frozenset({Stage.TOKEN, Stage.REFRESH})
 
 
@@ -84,6 +85,12 @@ class Fragment:
     def place(self) -> tuple[float, float, tuple[int, int]]:
         """Where it stands among others: by start, then end, then place in the logs."""
         return self.start, self.end, self.head.event.serial
+
+    def steps(self) -> list[Step]:
+        """What an attempt keeps of its members: of very many the first and the last ones."""
+        if len(self.members) <= _REMEMBERED:
+            return list(self.members)
+        return [*self.members[: _REMEMBERED // 2], *self.members[-_REMEMBERED // 2 :]]
 
     def shows(self) -> tuple[object, ...]:
         """Everything that is known of the client, as one value to compare."""
