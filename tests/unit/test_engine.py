@@ -68,6 +68,19 @@ def test_a_client_that_is_refused_and_tries_again_at_once() -> None:
     assert closed(changes)[0]["diagnoses"][0]["code"] == "upstream-unavailable"
 
 
+def test_a_client_that_is_refused_and_tries_the_same_again_makes_one_attempt() -> None:
+    assert told(run(proxy(*(f"{at} claude POST /mcp 401" for at in (0, 1, 3, 7, 15)))))[0][3] == 5
+
+
+def test_lines_that_come_later_than_the_time_stands_are_decided_about_at_once() -> None:
+    """A restart feeds them again, each with the time of its turn, and must not take for told what nobody was told of."""
+    made = engine(live=True)
+    made.advance(BASE + 600.0)
+    made.feed("nginx", proxy(story(until=6)))
+    assert made.advance(BASE + 600.0) != []
+    assert made.advance(BASE + 600.0) == []
+
+
 def test_a_token_that_is_renewed_in_a_session() -> None:
     changes = run(proxy(story(), "15 claude POST /token 200", "15.2 claude POST /mcp 200"))
     assert told(changes) == [("claude", "connected", None, 11)]
@@ -402,7 +415,7 @@ def test_lines_of_no_interest_move_the_frontier_and_nothing_else() -> None:
 
 def test_what_another_engine_has_taken_is_taken_again_once_and_what_stood_before_it_may_be_gone() -> None:
     lines = [
-        f'mcp.example.org 10.0.0.1 - - [23/Nov/2026:08:00:{second:02d} +0000] '
+        f"mcp.example.org 10.0.0.1 - - [23/Nov/2026:08:00:{second:02d} +0000] "
         f'"POST /mcp?n={second} HTTP/1.1" 401 85 "-" "Claude-User" "172.20.0.6:8080"\n'
         for second in range(6)
     ]

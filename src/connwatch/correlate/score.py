@@ -35,7 +35,7 @@ _SLACK = {
     ("session", "start"): _SESSION,
     ("token", "session"): _SESSION,
     ("broken", "broken"): _AGAIN,
-    ("start", "start"): _AGAIN,
+    ("start", "start"): (0.4, 1.0, 0.1, 30.0),
     ("register", "browser"): _PERSON,
     ("metadata", "browser"): _PERSON,
     ("start", "browser"): _PERSON,
@@ -136,7 +136,8 @@ class Scorer:
         if step is None:
             step = steps[earlier, before, after] = self._known_step(earlier, before, after)
         base = step.base
-        if before == after and before in _REFUSED and _repeats(one.event, two.event):
+        repeats = before == after and before in _REFUSED and _repeats(one.event, two.event)
+        if repeats:
             base = max(base, step.repeated)
         if base < _HOPELESS:
             return IMPOSSIBLE
@@ -149,6 +150,9 @@ class Scorer:
         density = step.peak * gap * gap * gap * exp(-gap / step.theta) if gap < 40.0 * step.theta else 0.0
         density += step.short * exp(-gap * step.short_rate)
         density += step.long * exp(-gap * step.long_rate)
+        if repeats:
+            short, short_mean, long, long_mean = _AGAIN
+            density = max(density, short / short_mean * exp(-gap / short_mean) + long / long_mean * exp(-gap / long_mean))
         return base + log(density + 1e-12)
 
     def _known_step(self, earlier: str, before: str, after: str) -> Step:

@@ -173,6 +173,6 @@ def test_pieces_of_attempts_that_cannot_be_told_apart_are_counted_once(tmp_path:
     log = tmp_path / "crowd.log"
     log.write_bytes(crowd(100, 6, unused=1)[0])
     shown = replay(str(log))
-    assert "6 attempts in 13 pieces, because some cannot be told apart, at mcp.example.org" in shown.stderr
+    assert "6 attempts in 14 pieces, because some cannot be told apart, at mcp.example.org" in shown.stderr
     assert "5 connected, 1 stalled" in shown.stderr
     assert json.loads(replay("--stats", str(log)).stdout)["attempts"]["outcome"] == {"connected": 5, "stalled": 1}
