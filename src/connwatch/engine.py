@@ -149,8 +149,8 @@ class Engine:
 
     def advance(self, watermark: float) -> list[Change]:
         """Decide what can be decided when everything up to `watermark` has probably been seen."""
-        if watermark < self._watermark or (watermark == self._watermark and self._order.first > self._order.reach(watermark)):
-            return []  # lines that came late are due at once: a restart, which feeds them again, decides about them in this turn too
+        if watermark <= self._watermark:
+            return []
         self._watermark = watermark
         return self._run(watermark)
 

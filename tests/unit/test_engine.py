@@ -72,15 +72,6 @@ def test_a_client_that_is_refused_and_tries_the_same_again_makes_one_attempt() -
     assert told(run(proxy(*(f"{at} claude POST /mcp 401" for at in (0, 1, 3, 7, 15)))))[0][3] == 5
 
 
-def test_lines_that_come_later_than_the_time_stands_are_decided_about_at_once() -> None:
-    """A restart feeds them again, each with the time of its turn, and must not take for told what nobody was told of."""
-    made = engine(live=True)
-    made.advance(BASE + 600.0)
-    made.feed("nginx", proxy(story(until=6)))
-    assert made.advance(BASE + 600.0) != []
-    assert made.advance(BASE + 600.0) == []
-
-
 def test_a_token_that_is_renewed_in_a_session() -> None:
     changes = run(proxy(story(), "15 claude POST /token 200", "15.2 claude POST /mcp 200"))
     assert told(changes) == [("claude", "connected", None, 11)]
