@@ -62,6 +62,7 @@ class _Source:
     reader: BlockReader
     server: str | None
     newest: float | None = None
+    oldest: float | None = None  # of the requests that came last
     again: Again = field(default_factory=Again)
 
 
@@ -104,6 +105,7 @@ class Engine:
     def feed(self, source: str, block: bytes, seen_at: float | None = None) -> list[Change]:
         """Take any bytes of a source; `seen_at` is when they were read, for lines without a time."""
         one = self._sources[source]
+        one.oldest = None
         self._take(one, one.reader.records(block, seen_at), seen_at)
         return []
 
@@ -140,6 +142,10 @@ class Engine:
     def missed(self, source: str, start: float, end: float) -> None:
         """Say that lines of a source between two times are lost: a silence that they could have broken is no evidence."""
         self._ledger.hearing.missed(source, start, end)
+
+    def oldest(self, source: str) -> float | None:
+        """The oldest time among the requests that the last `feed` of a source brought; None where it brought none."""
+        return self._sources[source].oldest
 
     def frontier(self, source: str) -> float | None:
         """The newest time read from a source; None while it has shown none."""
@@ -211,8 +217,11 @@ class Engine:
                 if record.at is not None and (one.newest is None or record.at > one.newest):
                     one.newest = record.at
                 continue
-            if isinstance(record, Request) and record.host is None and one.server is not None:
-                record.host = one.server
+            if isinstance(record, Request):
+                if record.host is None and one.server is not None:
+                    record.host = one.server
+                if record.at is not None and (one.oldest is None or record.at < one.oldest):
+                    one.oldest = record.at
             if recording:
                 if one.again.waiting and one.again.meet(record, one.reader):
                     continue

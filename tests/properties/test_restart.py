@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import asyncio
+import math
 import random
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -25,10 +27,15 @@ from support.traffic import Traffic
 FEW = settings(max_examples=8, deadline=None, suppress_health_check=[HealthCheck.too_slow, HealthCheck.data_too_large])
 DEATHS = 6  # of each log, about; every one costs reading all again
 CAPTURES = Path(__file__).parents[1] / "data" / "captures"
+STALL = Path(__file__).parents[2] / "docs" / "examples" / "access.log"
+LATE = datetime(2026, 11, 12, 12, tzinfo=UTC).timestamp()
+BYTES_A_SECOND = 2000  # of the stall's log: eight lines
 
 
 class Life:
     """Engines one after the other over one journal, and what was published of all of them. Cursors are positions in the bytes of a log."""
+
+    gulps = (1, 1, 3, 10, 40)  # lines
 
     def __init__(self, logs: laws.Logs) -> None:
         self.logs = logs
@@ -67,7 +74,7 @@ class Life:
         name = chance.choice([one for one in left if (front := fronts[one]) is None or front <= oldest + 1.0])
         text, start = self.logs[name], self.at[name]
         end = start
-        for _ in range(chance.choice([1, 1, 3, 10, 40])):
+        for _ in range(chance.choice(self.gulps)):
             end = text.find(b"\n", end) + 1 or len(text)
             if end == len(text):
                 break
@@ -76,10 +83,8 @@ class Life:
         self.at[name] = end
         turn.take(self.engine.taken(), 0.0)
         turn.standings[name] = Standing(name, str(end), self.engine.place(name))
-        known = [self.engine.frontier(one) for one in sorted(self.logs) if self.at[one] < len(self.logs[one])]
-        if known and all(front is not None for front in known):
-            turn.watermark = min(front for front in known if front is not None) - laws.LATENESS
-            changes += self.engine.advance(turn.watermark)
+        turn.watermark = self.seen()
+        changes += self.engine.advance(turn.watermark)
         if chance.random() < self.rate:
             self.deaths += 1  # before anything of this turn was written
             await self.begin()
@@ -93,6 +98,11 @@ class Life:
             await self.begin()
         return True
 
+    def seen(self) -> float:
+        """How far the past has been seen."""
+        known = [self.engine.frontier(one) for one in sorted(self.logs) if self.at[one] < len(self.logs[one])]
+        return min((-math.inf if front is None else front for front in known), default=-math.inf) - laws.LATENESS
+
     async def end(self) -> list[dict[str, Any]]:
         for name in sorted(self.logs):
             self.finals.hear(self.engine.end_source(name))
@@ -101,9 +111,19 @@ class Life:
         return self.finals.table()
 
 
-def lived(logs: laws.Logs, chance: random.Random) -> tuple[list[dict[str, Any]], int]:
+class LateLife(Life):
+    """The logs come an hour late, as from a link that was stuck; the clock goes on at certain bytes of them, and stands in most turns."""
+
+    gulps = (1,)
+
+    def seen(self) -> float:
+        return LATE + sum(self.at.values()) // BYTES_A_SECOND
+
+
+def lived(logs: laws.Logs, chance: random.Random, kind: type[Life] = Life, rate: float | None = None) -> tuple[list[dict[str, Any]], int]:
     async def story() -> tuple[list[dict[str, Any]], int]:
-        life = Life(logs)
+        life = kind(logs)
+        life.rate = life.rate if rate is None else rate
         await life.begin()
         while await life.turn(chance):
             pass
@@ -126,3 +146,12 @@ def test_of_recorded_traffic(name: str) -> None:
     lives = [lived(logs, random.Random(seed)) for seed in range(2)]
     assert sum(deaths for _, deaths in lives) > 4
     assert [found for found, _ in lives] == [expected] * 2
+
+
+def test_of_lines_that_come_late() -> None:
+    logs = {"nginx": STALL.read_bytes()}
+    expected, _ = lived(logs, random.Random(0), LateLife, rate=0.0)
+    assert len(expected) > 1
+    lives = [lived(logs, random.Random(seed), LateLife, rate=0.07) for seed in range(10)]
+    assert sum(deaths for _, deaths in lives) > 20
+    assert [found for found, _ in lives] == [expected] * 10

@@ -126,6 +126,9 @@ class ToldEngine:
     def frontier(self, source: str) -> float | None:
         return None
 
+    def oldest(self, source: str) -> float | None:
+        return None
+
     def end_source(self, source: str) -> list[Change]:
         return []
 

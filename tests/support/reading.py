@@ -31,11 +31,11 @@ def parser_of(name: str) -> Parser:
     return make_parser(name, EVERY, Redactor(KEY))
 
 
-def read(name: str, text: str | Iterable[str]) -> list[Record]:
-    """Every record of a text, the open one at its end included."""
+def read(name: str, text: str | Iterable[str], seen_at: float | None = None) -> list[Record]:
+    """Every record of a text that was read at a time, the open one at its end included."""
     lines = text.splitlines() if isinstance(text, str) else list(text)
     parser = parser_of(name)
-    records = [record for number, line in enumerate(lines, 1) for record in parser.parse(Line("log", number, line))]
+    records = [record for number, line in enumerate(lines, 1) for record in parser.parse(Line("log", number, line, seen_at))]
     return [*records, *parser.flush()]
 
 

@@ -2,8 +2,7 @@
 
 1. Only this loop touches the engine, so the engine needs no lock and its changes have one order. What may take it long it does on a
    thread, and the loop waits for it: others are answered meanwhile.
-2. While batches wait, the time is that at which the batch just taken was read; the wall clock counts only when all is taken. A busy
-   engine therefore never takes unread lines for silence.
+2. The engine's time is the wall clock's only when all that was read is taken, see `timekeeper`.
 3. A turn ends with `advance(watermark)`, see `sources/watermark.py`; then what it brought goes into the journal, and only what stands there
    is published: nobody hears of what a crash could undo.
 4. `stop` ends reading at once and takes what was read already; open attempts stay open, because stopping is not the end of time.
@@ -26,6 +25,7 @@ from typing import TYPE_CHECKING
 from connwatch.daemon.hearing import Ear
 from connwatch.daemon.restart import Rebuilt, rebuild
 from connwatch.daemon.streams import Streams
+from connwatch.daemon.timekeeper import Timekeeper
 from connwatch.model.change import Change
 from connwatch.model.heard import Heard
 from connwatch.model.taken import Taken
@@ -91,7 +91,7 @@ class Recorder:
         self._until_end, self._heartbeat, self._on_turn, self._on_rebuilt = until_end, heartbeat, on_turn, on_rebuilt
         self._on_heard, self._on_taken, self._teller = on_heard, on_taken, teller
         self._begin_with(sources)
-        self._read_at = now()
+        self._timekeeper = Timekeeper(now)
         self._data_at = 0.0
         self._stopping = self._ending = False
         self._exchange: _Exchange | None = None
@@ -185,19 +185,21 @@ class Recorder:
 
     async def _rest(self) -> None:
         """Sleep until a batch comes, a deadline is due, or the heart must beat."""
+        due = time.monotonic() + (seconds := self._rest_seconds())
         try:
-            async with asyncio.timeout(self._rest_seconds()) as self._nap:
+            async with asyncio.timeout(seconds) as self._nap:
                 await self._intake.filled()
         except TimeoutError:
-            return
+            pass
         finally:
             self._nap = None
+            self._timekeeper.woke(due)
 
     def _rest_seconds(self) -> float:
         now = self._now()
         deadline = self.engine.next_deadline()
         due = min(math.inf if deadline is None else deadline + self._lateness, math.inf if self._teller is None else self._teller.due())
-        calm = SETTLING if now - self._data_at <= self._lateness + 1 else self._heartbeat
+        calm = SETTLING if now - self._data_at <= self._lateness + 1 or self._timekeeper.stands() else self._heartbeat
         left = (due - now) / self._pace
         return max(min(calm, left if left > 0 else 1.0), 0.01)  # overdue means that a source holds the watermark: look again soon
 
@@ -208,7 +210,7 @@ class Recorder:
             if not self._intake.count:
                 break
             changes += await self._feed(await self._intake.take(), turn)
-        now = self._now() if not self._intake.count else self._read_at
+        now = self._timekeeper.time(waiting=bool(self._intake.count))
         turn.watermark = self._watermark.value(now)
         if self.engine.is_calm(turn.watermark):
             changes += self.engine.advance(turn.watermark)
@@ -238,16 +240,15 @@ class Recorder:
             else:
                 changes += self.engine.feed(batch.stream, batch.data, batch.seen_at)
             self._data_at = self._now()
-        if batch.seen_at is not None:
-            self._read_at = max(self._read_at, batch.seen_at)
+        self._timekeeper.read(batch.seen_at)
         if batch.state == "ended":
             for stream in self._streams.of({source.name}):
                 if batch.stream in (stream, EVERY_STREAM):
                     changes += self.engine.end_source(stream)
         self._note(source, batch, turn)
-        frontier = self._frontier(batch.stream)
+        frontier, oldest = self._frontier(batch.stream), self.engine.oldest(batch.stream) if batch.data else None
         self.ear.heard(source, batch, frontier)
-        self._watermark.heard(source.name, batch.stream, batch.state, frontier, self._now(), batch.seen_at if batch.data else None)
+        self._watermark.heard(source.name, batch.stream, batch.state, frontier, self._now(), batch.seen_at, oldest)
         return changes
 
     def _note(self, source: Source, batch: Batch, turn: Turn) -> None:

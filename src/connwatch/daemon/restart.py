@@ -44,11 +44,12 @@ def rebuild(engine: Engine, library: Library, formats: Mapping[str, str], beat: 
     for one in history.old:
         engine.expect_again(one)
     board = Board()
-    for watermark, taken in history.turns:
-        for one in taken:
+    for past in history.turns:
+        board.receive(engine.advance(past.stood))  # turns that took nothing may have moved it; what is taken below waits, as it did then
+        for one in past.taken:
             if one.source in known:
                 engine.take_again(one)
-        board.receive(engine.advance(watermark))
+        board.receive(engine.advance(past.watermark))
         beat()
     if math.isfinite(history.watermark):
         board.receive(engine.advance(history.watermark))

@@ -80,4 +80,6 @@ def _bound(record: Detail | Trouble, request: Request) -> Record:
         request.facts.update(record.facts)
         return replace(record, of=request.line, at=request.at)
     request.facts["cause"] = record.cause
+    if request.at is not None:
+        record = replace(record, at=request.at, coarse=request.coarse)
     return replace(record, method=request.method, path=request.path, params=request.params, address=request.address)

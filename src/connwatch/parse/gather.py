@@ -25,7 +25,7 @@ _CLOSERS = frozenset({"}", "]"})
 
 @dataclass(slots=True)
 class Message:
-    """One message of one or more lines. `line` and `end_line` are 1-based and inclusive; `at` is the first line's stamp."""
+    """One message of one or more lines. `line` and `end_line`: 1-based, inclusive; `at` is the first line's time, `coarse` in whole seconds."""
 
     source: str
     line: int
@@ -33,6 +33,7 @@ class Message:
     at: float | None
     head: str
     body: list[str] = field(default_factory=list)
+    coarse: bool = False
 
 
 def shape_of(text: str) -> Shape | None:

@@ -1,8 +1,9 @@
 """How far the past has been seen, over all sources: the time behind which silence is evidence. Pure; time is an argument.
 
 * A live stream has been seen up to now minus the lateness, whether or not lines came.
-* A live stream whose lines come late (a link that was stuck, a log that is written out in gulps) has been seen up to the newest stamp it
-  gave, until it has been quiet for the lateness: the rest of such a gulp is still on its way.
+* A live stream whose lines come late (a link that was stuck, a log that is written out in gulps, a machine that slept) has been seen up to the
+  oldest stamp of what came last, until it has been quiet for the lateness: the rest of such a gulp is still on its way, and what other
+  streams have to say of the same time may be as late.
 * A stream that is catching up has been seen up to the newest stamp it gave.
 * A stream that is down has been seen up to where it fell silent.
 
@@ -31,6 +32,7 @@ class _Seen:
     seen_to: float = -math.inf  # how far it had been seen when its state was last told
     late_from: float = -math.inf  # when the first and the last batch of late lines came
     late_to: float = -math.inf
+    oldest: float = math.inf  # stamp of the last of these batches
 
 
 class Watermark:
@@ -45,10 +47,12 @@ class Watermark:
         """A source has been configured and has not spoken yet."""
         self._seen[source, EVERY_STREAM] = _Seen("down", now)
 
-    def heard(self, source: str, stream: str, state: State, frontier: float | None, now: float, read_at: float | None = None) -> None:
+    def heard(
+        self, source: str, stream: str, state: State, frontier: float | None, now: float, read_at: float | None = None, oldest: float | None = None
+    ) -> None:
         """A batch was taken: the stream's state after it, and the newest stamp it has given so far (None: it gives no stamps).
 
-        `read_at` is when its lines were read; None where it had none, or where they are a backlog.
+        `read_at` is when its lines were read (None: they are a backlog), `oldest` the oldest stamp among them (None: they have none).
         """
         if stream == EVERY_STREAM:
             for key, one in self._seen.items():
@@ -58,17 +62,17 @@ class Watermark:
         self._seen.pop((source, EVERY_STREAM), None)
         one = self._seen.setdefault((source, stream), _Seen(state, now))
         one.frontier = frontier
-        if read_at is not None and frontier is not None:
-            self._late(one, read_at - frontier > self._lateness + COARSE, now)
+        if read_at is not None and oldest is not None:
+            self._late(one, oldest, read_at, now)
         self._turn(one, state, now)
 
-    def _late(self, one: _Seen, late: bool, now: float) -> None:
-        if not late:
+    def _late(self, one: _Seen, oldest: float, read_at: float, now: float) -> None:
+        if read_at - oldest <= self._lateness + (COARSE if oldest.is_integer() else 0.0):
             one.late_from = one.late_to = -math.inf
             return
         if now - one.late_to > self._lateness:
             one.late_from = now
-        one.late_to = now
+        one.late_to, one.oldest = now, oldest
 
     def _turn(self, one: _Seen, state: State, now: float) -> None:
         if one.state == "live":
@@ -90,7 +94,7 @@ class Watermark:
         live = now - self._lateness
         if one.state == "live":
             gulping = now - one.late_to <= self._lateness and now - one.late_from <= self._hold_max
-            return min(one.frontier - self._lateness, live) if gulping and one.frontier is not None else live
+            return min(one.oldest - self._lateness, live) if gulping else live
         if one.state == "catching_up":
             if one.frontier is not None:
                 return min(one.frontier - self._lateness, live)

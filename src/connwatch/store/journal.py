@@ -120,6 +120,7 @@ class Journal:
             self._stand(stream, standing)
         now = time.monotonic()
         if turn:
+            turn.stood = self._watermark
             self._waiting.append((self.first, turn))
             self.first += len(turn.changes)
             self._urgent = self._urgent or bool(turn.changes or turn.marks or turn.gaps or turn.notices)
@@ -210,8 +211,8 @@ class Journal:
 
 def _write_turn(connection: sqlite3.Connection, first: int, turn: Turn) -> None:
     if turn.taken:
-        watermark = turn.watermark if math.isfinite(turn.watermark) else None
-        number = connection.execute("INSERT INTO turns (watermark) VALUES (?)", (watermark,)).lastrowid
+        times = [at if math.isfinite(at) else None for at in (turn.watermark, turn.stood)]
+        number = connection.execute("INSERT INTO turns (watermark, stood) VALUES (?, ?)", times).lastrowid
         rows = [(number, *row) for row in turn.taken]
         connection.executemany("INSERT INTO records (turn, stream, line, at, seen_at, body) VALUES (?, ?, ?, ?, ?, ?)", rows)
     _write_changes(connection, first, turn)

@@ -52,8 +52,9 @@ def prune(connection: sqlite3.Connection, watermark: float, keep: Keep) -> None:
         since = horizon(connection, watermark)
         connection.execute(
             "DELETE FROM records WHERE id IN (SELECT records.id FROM records LEFT JOIN cursors USING (stream)"
-            " WHERE at < ? AND (cursors.lines IS NULL OR line <= cursors.lines) LIMIT 200000)",
-            (since,),
+            " WHERE at < ? AND (cursors.lines IS NULL OR line <= cursors.lines)"
+            " AND NOT EXISTS (SELECT 1 FROM turns WHERE turns.id = turn AND stood >= ?) LIMIT 200000)",  # nobody has decided about these
+            (since, watermark),
         )
         connection.execute("DELETE FROM turns WHERE id < (SELECT coalesce(min(turn), 0) FROM records)")
         old = watermark - keep.seconds

@@ -11,6 +11,8 @@ import math
 import sqlite3
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from itertools import groupby
+from operator import itemgetter
 from pathlib import Path
 
 from connwatch.model.attempt import GOOD, Attempt
@@ -23,7 +25,7 @@ from connwatch.store.keeping import horizon
 from connwatch.store.opening import APPLICATION, latest_version
 from connwatch.store.turn import Standing
 
-__all__ = ["Choice", "History", "Library"]
+__all__ = ["Choice", "History", "Library", "Past"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,8 +57,17 @@ class Choice:
 
 
 @dataclass(slots=True)
+class Past:
+    """What a turn took while the watermark stood at `stood`, before it was moved to `watermark` (seconds since the epoch)."""
+
+    stood: float
+    watermark: float
+    taken: list[Taken]
+
+
+@dataclass(slots=True)
 class History:
-    """What a new engine needs to stand where the last one stood. `turns` are lazily read, in their order, each with its watermark.
+    """What a new engine needs to stand where the last one stood. `turns` are lazily read, in their order.
 
     `old` was taken too long ago to be taken again, of lines that will be read again.
     """
@@ -65,7 +76,7 @@ class History:
     old: list[Taken]
     gaps: list[tuple[str, Gap]]
     watermark: float
-    turns: Iterator[tuple[float, list[Taken]]]
+    turns: Iterator[Past]
 
 
 _KINDS: dict[str, type[Opened | Updated | Closed | Evicted]] = {"opened": Opened, "updated": Updated, "closed": Closed, "evicted": Evicted}
@@ -185,28 +196,24 @@ class Library:
             lost = connection.execute("SELECT source, detail, at, until FROM marks WHERE what = 'gap' AND until >= ? ORDER BY id", (since,))
             gaps = [(stream, Gap(reason, start, end)) for stream, reason, start, end in lost]
             beyond = connection.execute(
-                "SELECT records.stream, seen_at, body FROM records JOIN cursors USING (stream) WHERE at < ? AND line > lines ORDER BY id", (since,)
+                "SELECT records.stream, seen_at, body FROM records JOIN cursors USING (stream) JOIN turns ON turns.id = turn"
+                " WHERE at < ? AND (stood IS NULL OR stood < ?) AND line > lines ORDER BY records.id",
+                (since, watermark),
             )
             old = [Taken(stream, read_record(body), seen_at) for stream, seen_at, body in beyond]
-        return History(standings, old, gaps, watermark, self._turns(since))
+        return History(standings, old, gaps, watermark, self._turns(since, watermark))
 
-    def _turns(self, since: float) -> Iterator[tuple[float, list[Taken]]]:
+    def _turns(self, since: float, watermark: float) -> Iterator[Past]:
+        """What turns took since then; and of any age what they took while the watermark stood where it stands: nobody has decided about that."""
         with self.asked() as connection:
             rows = connection.execute(
-                "SELECT turns.id, watermark, stream, seen_at, body FROM records JOIN turns ON turns.id = turn WHERE at >= ? ORDER BY records.id",
-                (since,),
+                "SELECT turns.id, stood, watermark, stream, seen_at, body FROM records JOIN turns ON turns.id = turn"
+                " WHERE at >= ? OR stood >= ? ORDER BY records.id",
+                (since, watermark),
             )
-            current: int | None = None
-            mark = -math.inf
-            taken: list[Taken] = []
-            for number, watermark, stream, seen_at, body in rows:
-                if number != current:
-                    if taken:
-                        yield mark, taken
-                    current, mark, taken = number, -math.inf if watermark is None else watermark, []
-                taken.append(Taken(stream, read_record(body), seen_at))
-            if taken:
-                yield mark, taken
+            for (_, *times), group in groupby(rows, key=itemgetter(0, 1, 2)):
+                stood, moved_to = (-math.inf if at is None else at for at in times)
+                yield Past(stood, moved_to, [Taken(stream, read_record(body), seen_at) for *_, stream, seen_at, body in group])
 
 
 def _change(at: float, kind: str, attempt: Attempt, step: str | None) -> Change:

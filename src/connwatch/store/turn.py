@@ -31,6 +31,7 @@ class Standing:
 class Turn:
     """`watermark`: behind which the turn decided, seconds since the epoch; minus infinity as long as nothing is known.
 
+    `stood` is where it stood before the turn; the journal, which has seen all turns, puts it in.
     `alerts` are those that have changed; `notices` what is to be told now, each with the names of the targets that it goes to.
     """
 
@@ -42,6 +43,7 @@ class Turn:
     gaps: list[tuple[str, Gap]] = field(default_factory=list)
     alerts: Sequence[Alert] = ()
     notices: Sequence[tuple[Notice, Sequence[str]]] = ()
+    stood: float = -math.inf
     turned: set[str] = field(default_factory=set)  # streams that went over to another file or container: before it there is nothing to go back to
 
     def take(self, taken: Iterable[Taken], now: float) -> None:

@@ -30,13 +30,18 @@ class Engine(ToldEngine):
         self.story: list[str] = []
         self.newest: dict[str, float] = {}
         self.due: float | None = None
+        self.last: float | None = None
 
     def feed(self, source: str, block: bytes, seen_at: float | None = None) -> list[Change]:
         self.story.append(f"feed {source} {block.decode().strip()}")
         stamp = block.split()[0] if block.strip() else b""
         if stamp.isdigit():
             self.newest[source] = float(stamp)
+        self.last = float(stamp) if stamp.isdigit() else None
         return [Opened(1.0, self.attempts[0])]
+
+    def oldest(self, source: str) -> float | None:
+        return self.last
 
     def frontier(self, source: str) -> float | None:
         return self.newest.get(source)
@@ -112,6 +117,30 @@ def test_a_live_source_lets_time_run_with_the_clock() -> None:
         await until(lambda: "advance 998" in engine.story)
         clock[0] = 1100.0
         await until(lambda: "advance 1098" in engine.story)
+        recorder.stop()
+        await task
+
+    asyncio.run(asyncio.wait_for(story(), 10))
+
+
+def test_a_machine_that_slept_reads_before_it_judges() -> None:
+    engine = Engine()
+    clock = [1000.0]
+
+    async def story() -> None:
+        slow = Told("a", batch("a", "999 x", "live"), ends=False)
+        recorder = Recorder(engine, [slow], [Kept()], lateness=2, now=lambda: clock[0], heartbeat=0.02)
+        task = asyncio.create_task(recorder.run())
+        await until(lambda: "advance 998" in engine.story)
+        clock[0] = 1100.0
+        time.sleep(0.6)  # noqa: ASYNC251 - nothing in this process goes on
+        await asyncio.sleep(0.1)
+        await recorder._intake.put(Arrival(slow, Batch("a", b"1001 y\n", 1100.0, "live")))  # its reader woke after the loop
+        await until(lambda: "feed a 1001 y" in engine.story)
+        await asyncio.sleep(0.7)
+        assert [line for line in engine.story if line.startswith("advance")][-1] == "advance 999"  # who comes so late may have company
+        clock[0] = 1103.0
+        await until(lambda: "advance 1101" in engine.story)
         recorder.stop()
         await task
 

@@ -49,6 +49,30 @@ def test_access_lines_in_the_shapes_that_are_met(text: str, address: str | None)
     assert (request.method, request.path, request.status, request.address) == ("POST", "/mcp", 202, address)
 
 
+@pytest.mark.parametrize(
+    ("stamp", "wanted"),
+    [
+        ("2026-11-23T07:53:06.123Z ", (1795420386.123, False)),
+        ("[2026-11-23T08:53:06.000+01:00] ", (1795420386.0, False)),
+        ("2026-11-23 07:53:06 +0000 ", (1795420386.0, True)),
+        ("2026-11-23 07:53:06,123 - uvicorn.access - ", (1795420400.0, False)),
+        ("", (1795420400.0, False)),
+    ],
+)
+def test_a_stamp_with_a_zone_says_when_it_was_and_one_without_may_be_any_clock(stamp: str, wanted: tuple[float, bool]) -> None:
+    (request,) = of_type(read("uvicorn", f'{stamp}INFO:     10.0.0.1:0 - "POST /mcp HTTP/1.1" 202 Accepted', seen_at=1795420400.0), Request)
+    assert (request.at, request.coarse) == wanted
+
+
+def test_what_is_said_of_a_request_is_of_its_time() -> None:
+    records = read(
+        "uvicorn",
+        """Bearer token resource 'https://other.example/mcp' is not resource_server_url https://mcp.example.com/mcp
+2026-11-23T07:53:08.250Z INFO:     10.77.1.2:0 - "POST /mcp HTTP/1.1" 401 Unauthorized""",
+    )
+    assert [record.at for record in records] == [1795420388.25] * 2
+
+
 def test_query_parameters_become_keys_as_the_proxy_gives_them() -> None:
     (request,) = of_type(
         read("uvicorn", 'INFO:     10.0.0.1:0 - "GET /authorize?state=s-1&code_challenge=c-1&client_id=me HTTP/1.1" 302 Found'), Request

@@ -72,31 +72,51 @@ def test_a_stream_that_ended_holds_nothing() -> None:
 
 def test_lines_that_come_late_hold_it_until_the_stream_is_quiet() -> None:
     mark = Watermark(2)
-    mark.heard("a", "a", "live", 1000.0, 1000, 1000)
+    mark.heard("a", "a", "live", 1000.0, 1000, 1000, 1000.0)
     assert mark.value(1100) == 1098
-    mark.heard("a", "a", "live", 1040.0, 1101, 1101)  # a link that was stuck lets go: these were written a minute ago
+    mark.heard("a", "a", "live", 1040.0, 1101, 1101, 1038.0)  # a link that was stuck lets go: these were written a minute ago
     assert mark.value(1101) == 1098
-    mark.heard("a", "a", "live", 1095.0, 1102.5, 1102.5)
+    mark.heard("a", "a", "live", 1102.5, 1102.5, 1102.5, 1095.0)  # and these from then until now
     assert mark.value(1104) == 1098
     assert mark.value(1105) == 1103
 
 
+def test_a_machine_that_slept_hears_one_stream_before_the_other() -> None:
+    mark = Watermark(2)
+    for stream in ("a", "b"):
+        mark.heard(stream, stream, "live", 1000.25, 1000.25, 1000.25, 1000.25)
+    assert mark.value(1000.5) == 998.5
+    mark.heard("a", "a", "live", 1003.5, 1004, 1004, 1000.75)  # three seconds of lines at once; those of b are not there yet
+    assert mark.value(1004) == 998.75
+
+
+def test_lines_of_no_interest_say_nothing_of_lateness() -> None:
+    mark = Watermark(2)
+    mark.heard("a", "a", "live", 1000.25, 1000.25, 1000.25, 1000.25)
+    mark.heard("a", "a", "live", 1000.25, 1100, 1100, None)
+    assert mark.value(1100) == 1098
+
+
 def test_a_stamp_of_whole_seconds_does_not_make_a_line_late() -> None:
     mark = Watermark(2)
-    mark.heard("a", "a", "live", 1000.0, 1002.9, 1002.9)
+    mark.heard("a", "a", "live", 1000.0, 1002.9, 1002.9, 1000.0)
     assert mark.value(1003) == 1001
+    mark.heard("a", "a", "live", 1000.5, 1002.9, 1002.9, 1000.5)
+    assert mark.value(1003) == 1001
+    mark.heard("b", "b", "live", 1001.5, 1004.0, 1004.0, 1001.5)
+    assert mark.value(1003.9) == 1001
 
 
 def test_lines_that_come_in_time_again_end_the_waiting() -> None:
     mark = Watermark(2)
-    mark.heard("a", "a", "live", 1000.0, 1100, 1100)
+    mark.heard("a", "a", "live", 1000.0, 1100, 1100, 1000.0)
     assert mark.value(1100) == 998
-    mark.heard("a", "a", "live", 1101.0, 1101, 1101)
+    mark.heard("a", "a", "live", 1101.0, 1101, 1101, 1101.0)
     assert mark.value(1101) == 1099
 
 
 def test_a_clock_that_is_wrong_for_good_holds_it_for_hold_max() -> None:
     mark = Watermark(2, hold_max=60)
     for second in range(200):
-        mark.heard("a", "a", "live", 1000.0 + second, 4600.0 + second, 4600.0 + second)
+        mark.heard("a", "a", "live", 1000.0 + second, 4600.0 + second, 4600.0 + second, 1000.0 + second)
         assert mark.value(4600.0 + second) == (4598.0 + second if second > 60 else 998.0 + second)

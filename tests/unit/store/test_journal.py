@@ -127,7 +127,7 @@ def test_a_restart_finds_what_was_taken_in_its_turns_and_where_to_go_on(tmp_path
         history = Library(journal.address).history()
         assert history.watermark == T + 3
         assert history.gaps == [("nginx", gap)]
-        assert [(mark, [one.record.line for one in taken]) for mark, taken in history.turns] == [(T + 1, [1]), (T + 2, [2]), (T + 3, [3])]
+        assert [(past.watermark, [one.record.line for one in past.taken]) for past in history.turns] == [(T + 1, [1]), (T + 2, [2]), (T + 3, [3])]
         standing = history.standings["nginx"]
         assert standing.place == Place(1, 0, 0, "nginx-proxy", ("/connect",))  # a little before the end, so that a parser finds its way
         assert standing.cursor == "after 1"
@@ -135,6 +135,28 @@ def test_a_restart_finds_what_was_taken_in_its_turns_and_where_to_go_on(tmp_path
 
     story(before, path)
     story(after, path)
+
+
+def test_what_nobody_has_decided_about_is_found_however_old_it_is() -> None:
+    async def tell(journal: Journal) -> None:
+        now = T + 3600.0
+        await journal.commit(turn(taken=list(range(FEW)), at=now))
+        for watermark in (now, now + 1):  # a log that comes an hour late, twice, and after the first time the clock goes on
+            one = turn(taken=[FEW + int(watermark - now)])
+            one.watermark = watermark
+            await journal.commit(one)
+            await journal.commit(Turn(watermark + 1))
+        one = turn(taken=[FEW + 2])
+        one.watermark = now + 2
+        await journal.commit(one)
+        await journal.flush()
+        await journal.within(lambda connection: prune(connection, now + 2, Keep()))
+        pasts = list(Library(journal.address).history().turns)
+        late = [one.record.line for past in pasts for one in past.taken if one.record.at == T]
+        assert late == [FEW + 2]
+        assert (pasts[-1].stood, pasts[-1].watermark) == (now + 2, now + 2)
+
+    story(tell)
 
 
 def test_a_stream_is_resumed_not_far_from_where_it_was_left() -> None:
@@ -326,6 +348,6 @@ def test_what_nobody_is_told_of_waits_for_company_and_what_somebody_is_told_of_i
         assert len(writes) <= 1
         await journal.commit(turn(taken=[100], changes=[Closed(T, connected())]))
         assert len(Library(journal.address).attempts()) == 1
-        assert sum(len(taken) for _, taken in Library(journal.address).history().turns) == 101
+        assert sum(len(past.taken) for past in Library(journal.address).history().turns) == 101
 
     story(tell)
