@@ -153,6 +153,7 @@ def _lines(
     verbose: bool,
 ) -> Iterator[Line]:
     from connwatch.cli.spans import padded
+    from connwatch.cli.summary import many
 
     def titled(title: str, text: str, tone: Any = "") -> Line:
         return [(padded(title, _SIDE), "faint"), (text, tone)]
@@ -162,7 +163,8 @@ def _lines(
         yield titled("configuration", "none given; the defaults hold")
     else:
         where = str(config) if config is not None else "the environment"
-        yield titled("configuration", f"{where}: fine, {len(settings.sources)} sources, {len(settings.formats)} formats of your own", "good")
+        counts = f"{many(len(settings.sources), 'source')}, {many(len(settings.formats), 'format')} of your own"
+        yield titled("configuration", f"{where}: fine, {counts}", "good")
     if told.targets or told.heartbeat:
         names = ", ".join(target.name for target in told.targets) or "none"
         yield titled("targets", f"{len(told.targets)}: {names}{'; a heartbeat' if told.heartbeat else ''}", "good")
@@ -193,8 +195,8 @@ def _log_lines(name: str, look: Look | str, width: int | None) -> Iterator[Line]
     yield [
         (name, "strong"),
         ("  ", ""),
-        (look.format or "no known format", "" if look.format else "bad"),
-        (f"  {known} of {look.lines} lines read", "faint"),
+        (look.format or "no known format", "" if look.format else "bad") if look.lines else ("no format yet", ""),
+        (f"  {known} of {look.lines} lines read" if look.lines else "  it is empty", "faint"),
     ]
     if look.unknown:
         sample = look.sample if width is None else cut(look.sample, width - 4 - 9)

@@ -35,7 +35,8 @@ class Look:
 
 def look_at(source: Finished, formats: Formats) -> Look:
     """Reads the first lines of an opened input and closes it. Raises SourceError."""
-    lines = _beginning(source).split("\n")[:_LINES]
+    beginning = _beginning(source)
+    lines = beginning.split("\n")[:_LINES] if beginning else []
     return look_through(source.name, lines, source.format, formats)
 
 

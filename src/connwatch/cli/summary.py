@@ -11,7 +11,7 @@ from connwatch.cli.words import day
 from connwatch.model.attempt import Outcome
 from connwatch.model.record import Unparsed
 
-__all__ = ["summary", "totals"]
+__all__ = ["many", "summary", "totals"]
 
 _SAMPLES = 2
 _SAMPLE_WIDTH = 100
@@ -21,21 +21,21 @@ def summary(
     rows: Sequence[Row], counted: Counter[Outcome], stats: Mapping[str, Any], samples: Sequence[Unparsed], *, show_probes: bool
 ) -> Iterator[str]:
     """One message after the other; `stats` are the engine's totals."""
-    lines = _many(stats.get("lines") or 0, "line")
+    lines = many(stats.get("lines") or 0, "line")
     yield f"{totals(rows, counted, show_probes=show_probes)}; {lines} read" if rows else f"no connector attempt in {lines}"
     probes = counted[Outcome.PROBE]
     if probes and not show_probes:
-        yield f"{_many(probes, 'probe')} not shown: health checks, scanners and the like (--outcome probe shows them)"
+        yield f"{many(probes, 'probe')} not shown: health checks, scanners and the like (--outcome probe shows them)"
     bad = next((row for row in sorted(rows, key=lambda row: row.started_at, reverse=True) if row.stuck_at != "-"), None)
     if bad is not None:
         yield f"to see why one stopped, add --attempt {bad.id}"
     unparsed = stats.get("unparsed") or 0
     if unparsed:
-        yield f"{_many(unparsed, 'line')} in no known format (connwatch explain tells why):\n" + "\n".join(
+        yield f"{many(unparsed, 'line')} in no known format (connwatch explain tells why):\n" + "\n".join(
             f"  {sample.source}:{sample.line}: {sample.text[:_SAMPLE_WIDTH]}" for sample in samples[:_SAMPLES]
         )
     if stats.get("oversized"):
-        yield f"{_many(stats['oversized'], 'line')} too long to be read"
+        yield f"{many(stats['oversized'], 'line')} too long to be read"
 
 
 def totals(rows: Sequence[Row], counted: Counter[Outcome], *, show_probes: bool) -> str:
@@ -47,8 +47,9 @@ def totals(rows: Sequence[Row], counted: Counter[Outcome], *, show_probes: bool)
     where = f" at {next(iter(servers))}" if len(servers) == 1 and servers != {"-"} else ""
     count = counted.total() - (0 if show_probes else counted[Outcome.PROBE])
     pieces = f" in {len(rows):,} pieces, because some cannot be told apart," if count < len(rows) else ""
-    return f"{_many(count, 'attempt')}{pieces}{where}, {when} (UTC): {parts or 'probes only'}"
+    return f"{many(count, 'attempt')}{pieces}{where}, {when} (UTC): {parts or 'probes only'}"
 
 
-def _many(count: int, noun: str) -> str:
+def many(count: int, noun: str) -> str:
+    """So many of something, in words."""
     return f"{count:,} {noun}{'' if count == 1 else 's'}"
