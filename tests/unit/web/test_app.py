@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import base64
 import json
+import re
 from collections.abc import Awaitable, Callable
 from pathlib import Path
 from types import SimpleNamespace
@@ -37,11 +38,11 @@ class Quiet(ToldEngine):
         return SimpleNamespace(sources={"app": {"lines": 3, "unparsed": 1}})
 
 
-def story(path: Path, tell: Callable[[Service, int], Awaitable[None]], token: str | None = None) -> None:
+def story(path: Path, tell: Callable[[Service, int], Awaitable[None]], token: str | None = None, engine: ToldEngine | None = None) -> None:
     path.touch()
 
     async def play() -> None:
-        service = Service(Quiet([]), [FileSource("app", str(path))], Journal(in_memory()), token=token, hosts=[HOST])  # type: ignore[arg-type]
+        service = Service(engine or Quiet([]), [FileSource("app", str(path))], Journal(in_memory()), token=token, hosts=[HOST])  # type: ignore[arg-type]
         async with serving(service) as port:
             await until(service.ready)
             await tell(service, port)
@@ -117,6 +118,35 @@ def test_hostile_text_forges_no_field_of_the_stream(log: Path) -> None:
         assert json.loads(events[0]["data"])["attempt"]["server"] == attempt.server
 
     story(log, tell)
+
+
+class Counting(ToldEngine):
+    def next_deadline(self) -> float | None:
+        return None
+
+    def stats(self) -> Any:
+        return SimpleNamespace(sources={"app": {"lines": self.fed.get("app", b"").count(b"\n"), "unparsed": 0}})
+
+
+def test_a_scrape_counts_the_lines_that_were_there_when_it_came(log: Path) -> None:
+    async def tell(_: Service, port: int) -> None:
+        reader, writer = await asyncio.open_connection("127.0.0.1", port)
+
+        async def scrape() -> str:
+            writer.write(b"GET /metrics HTTP/1.1\r\nHost: localhost\r\n\r\n")
+            head = await reader.readuntil(b"\r\n\r\n")
+            return (await reader.readexactly(int(re.search(rb"content-length: (\d+)", head)[1]))).decode()  # type: ignore[index]
+
+        await scrape()
+        with log.open("a") as file:
+            for number in range(1, 21):
+                await asyncio.sleep(0.01)
+                file.write("a line\n")
+                file.flush()
+                assert f'connwatch_lines_read_total{{source="app"}} {number}.0' in await scrape()
+        writer.close()
+
+    story(log, tell, engine=Counting([]))
 
 
 def test_metrics_negotiate_their_format(log: Path) -> None:
