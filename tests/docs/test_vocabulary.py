@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from connwatch.model import attempt, change, event, record
-from connwatch.rules.catalogue import FAMILIES
+from connwatch.model.family import FAMILIES
 from connwatch.settings.following import SourceSettings
 from connwatch.settings.loader import load_catalogue
 from connwatch.sources import source

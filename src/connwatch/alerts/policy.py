@@ -14,7 +14,7 @@ from typing import Any, Final, Literal, get_args
 from connwatch.alerts.text import Severity
 from connwatch.model.attempt import GOOD, Attempt, Outcome
 from connwatch.model.errors import ConfigError
-from connwatch.rules.catalogue import FAMILIES
+from connwatch.model.family import FAMILIES
 
 __all__ = ["TELLABLE", "AlertRule", "Pace", "Policy", "Weight", "check_example", "compile_policy"]
 

@@ -11,7 +11,7 @@ from typing import Final
 import click
 
 from connwatch.alerts.alert import SOURCE_STEP, Key
-from connwatch.rules.catalogue import FAMILIES
+from connwatch.model.family import FAMILIES
 from connwatch.settings.problems import nearest
 
 __all__ = ["require_fitting"]

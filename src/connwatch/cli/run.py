@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -40,6 +41,7 @@ Examples:
 def run(config: Path | None, listen: str | None) -> int:
     """Builds everything from the configuration and runs it until it is stopped."""
     prepared = preparing(config)  # before all that takes its time to be imported
+    gc.disable()  # until the engine is there: what is loaded stays, and to look through it again and again is a tenth of the start
     import asyncio
 
     import connwatch.engine  # noqa: F401 - now, while the configuration is being checked

@@ -87,6 +87,7 @@ def steady_memory() -> None:
     One full collection with a million attempts open stops the program for a third of a second.
     """
     gc.freeze()
+    gc.enable()
     gc.set_threshold(50_000, 20, 100)
 
 

@@ -16,7 +16,7 @@ from typing import Final
 
 from connwatch.alerts.text import Severity, Text
 from connwatch.model.errors import ConfigError
-from connwatch.rules.catalogue import FAMILIES
+from connwatch.model.family import FAMILIES
 from connwatch.settings.problems import NAME, nearest
 
 __all__ = ["CREDENTIAL", "VARIABLE", "Target", "Targets", "find_targets", "parse_targets"]

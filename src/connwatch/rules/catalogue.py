@@ -14,10 +14,9 @@ from typing import Any
 
 from connwatch.model.errors import ConfigError
 from connwatch.model.event import Stage
+from connwatch.model.family import FAMILIES
 
-__all__ = ["FAMILIES", "AgentRule", "Catalogue", "Client", "KeyRule", "MethodRule", "NoiseRule", "StageRule", "TimeLimit", "compile_catalogue"]
-
-FAMILIES: tuple[str, ...] = ("claude", "claude-code", "chatgpt", "cursor", "vscode", "inspector", "mcp-remote", "other")
+__all__ = ["AgentRule", "Catalogue", "Client", "KeyRule", "MethodRule", "NoiseRule", "StageRule", "TimeLimit", "compile_catalogue"]
 
 Texts = tuple[str, ...]
 Example = Mapping[str, Any]

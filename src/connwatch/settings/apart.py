@@ -6,6 +6,7 @@ Where that process does not answer, the settings are read here: it costs memory,
 
 from __future__ import annotations
 
+import gc
 import json
 import os
 import subprocess
@@ -77,6 +78,7 @@ class Apart:
 
 def main() -> None:
     """The process: a request on standard input, an answer on standard output."""
+    gc.disable()  # nobody lives here long enough to leave anything behind
     os.environ["PYDANTIC_DISABLE_PLUGINS"] = "__all__"  # nobody has any, and to look for them takes an eighth of the time
     from connwatch.settings.settings import load_settings
 

@@ -14,7 +14,7 @@ from typing import Any, Literal
 
 from pydantic import Field, field_validator, model_validator
 
-from connwatch.rules.catalogue import FAMILIES
+from connwatch.model.family import FAMILIES
 from connwatch.settings.following import SourceSettings
 from connwatch.settings.maintenance import zone_exists
 from connwatch.settings.problems import NAME

@@ -13,7 +13,7 @@ from collections.abc import Iterable
 
 from connwatch.model.attempt import Outcome
 from connwatch.model.event import OBSERVED_STAGES, Stage
-from connwatch.rules.catalogue import FAMILIES
+from connwatch.model.family import FAMILIES
 
 __all__ = ["BUDGET", "GAPS", "MOST_HOSTS", "OTHER", "OUTCOMES", "REACH", "REOPENED", "STEPS", "WITH_HOST", "Labels", "step_of"]
 

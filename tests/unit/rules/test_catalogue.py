@@ -8,7 +8,8 @@ from typing import Any
 import pytest
 
 from connwatch.model.errors import ConfigError
-from connwatch.rules.catalogue import FAMILIES, compile_catalogue
+from connwatch.model.family import FAMILIES
+from connwatch.rules.catalogue import compile_catalogue
 from connwatch.rules.selfcheck import check_examples, uncovered
 from connwatch.settings.loader import load_catalogue
 from support.said import catalogue
