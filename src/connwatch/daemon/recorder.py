@@ -185,7 +185,7 @@ class Recorder:
 
     async def _rest(self) -> None:
         """Sleep until a batch comes, a deadline is due, or the heart must beat."""
-        due = time.monotonic() + (seconds := self._rest_seconds())
+        self._timekeeper.rests(seconds := self._rest_seconds())
         try:
             async with asyncio.timeout(seconds) as self._nap:
                 await self._intake.filled()
@@ -193,7 +193,7 @@ class Recorder:
             pass
         finally:
             self._nap = None
-            self._timekeeper.woke(due)
+            self._timekeeper.woke()
 
     def _rest_seconds(self) -> float:
         now = self._now()

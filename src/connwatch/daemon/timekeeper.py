@@ -14,27 +14,36 @@ from connwatch.sources.watermark import HOLD_MAX
 
 __all__ = ["BREATH", "HELD_UP", "Timekeeper"]
 
+_ELAPSED = getattr(time, "CLOCK_BOOTTIME", time.CLOCK_MONOTONIC)  # the one that goes on while a laptop sleeps, where there is one
 HELD_UP = 0.25  # seconds by which the loop may wake too late before it is said to have been held up
 BREATH = 0.5  # seconds for which time stands then
+
+
+def _elapsed() -> float:
+    return time.clock_gettime(_ELAPSED)
 
 
 class Timekeeper:
     """`now` gives seconds since the epoch, `elapsed` seconds that only grow. Held up again and again, time stands for HOLD_MAX at most."""
 
-    def __init__(self, now: Callable[[], float], elapsed: Callable[[], float] = time.monotonic) -> None:
+    def __init__(self, now: Callable[[], float], elapsed: Callable[[], float] = _elapsed) -> None:
         self._now, self._elapsed = now, elapsed
         self._time = self._read_at = now()
-        self._stands_until = self._free_at = elapsed()
+        self._stands_until = self._free_at = self._due = elapsed()
 
     def read(self, at: float | None) -> None:
         """A batch was taken that was read at this time."""
         if at is not None:
             self._read_at = max(self._read_at, at)
 
-    def woke(self, due: float) -> None:
-        """The loop woke from a rest that was to end at `due` at the latest, in elapsed seconds."""
+    def rests(self, seconds: float) -> None:
+        """The loop rests now, for so long at most."""
+        self._due = self._elapsed() + seconds
+
+    def woke(self) -> None:
+        """The rest is over."""
         moment = self._elapsed()
-        if moment - due > HELD_UP and moment - self._free_at < HOLD_MAX:
+        if moment - self._due > HELD_UP and moment - self._free_at < HOLD_MAX:
             self._stands_until = moment + BREATH
 
     def stands(self) -> bool:

@@ -30,8 +30,9 @@ def test_while_batches_wait_it_is_when_the_last_one_was_read() -> None:
 def test_a_loop_that_was_held_up_lets_the_sources_read_first() -> None:
     clocks = Clocks()
     assert clocks.keeper.time(waiting=False) == 1000.0
-    clocks.goes_on(5)  # it was to rest for one second
-    clocks.keeper.woke(51.0)
+    clocks.keeper.rests(1)
+    clocks.goes_on(5)
+    clocks.keeper.woke()
     assert clocks.keeper.stands()
     assert clocks.keeper.time(waiting=False) == 1000.0
     clocks.goes_on(BREATH)
@@ -40,10 +41,13 @@ def test_a_loop_that_was_held_up_lets_the_sources_read_first() -> None:
 
 def test_a_rest_that_ends_nearly_in_time_or_early_is_no_matter() -> None:
     clocks = Clocks()
+    clocks.keeper.rests(1)
     clocks.goes_on(1 + HELD_UP / 2)
-    clocks.keeper.woke(51.0)
+    clocks.keeper.woke()
     assert clocks.keeper.time(waiting=False) == clocks.wall
-    clocks.keeper.woke(60.0)
+    clocks.keeper.rests(10)
+    clocks.goes_on(1)
+    clocks.keeper.woke()
     assert clocks.keeper.time(waiting=False) == clocks.wall
 
 
@@ -51,9 +55,9 @@ def test_a_machine_that_is_never_in_time_is_waited_for_a_minute_at_most() -> Non
     clocks = Clocks()
     seen = []
     for _ in range(400):
-        due = clocks.elapsed
+        clocks.keeper.rests(0)
         clocks.goes_on(2 * HELD_UP)
-        clocks.keeper.woke(due)
+        clocks.keeper.woke()
         seen.append(clocks.wall - clocks.keeper.time(waiting=False))
     assert 59 <= max(seen) <= 61
     assert seen.count(0) > 1
