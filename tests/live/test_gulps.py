@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import signal
 import time
 from collections.abc import Iterator
 from pathlib import Path
@@ -34,3 +35,21 @@ def test_the_rest_of_a_late_gulp_is_waited_for(site: Site) -> None:
     (attempt,) = (json.loads(row) for row in site.ask("attempts", "--json").stdout.splitlines())
     assert (attempt["outcome"], attempt["stuck_at"], attempt["diagnoses"][0]["code"]) == ("stalled", "session", "token-unused")
     site.stop()
+
+
+@pytest.mark.parametrize("hangup", ["before", "after"])
+def test_a_late_gulp_beside_a_reload_is_told_once(site: Site, hangup: str) -> None:
+    site.start()
+    assert site.daemon is not None
+    wait(lambda: {one["state"] for one in site.get("/api/sources")["sources"]} == {"live"})
+    if hangup == "before":
+        site.daemon.send_signal(signal.SIGHUP)
+        time.sleep(0.1)
+    with (site.folder / "nginx-proxy.log").open("a") as log:
+        log.writelines(f"{line}\n" for line in ten_minutes_ago())
+    if hangup == "after":
+        time.sleep(0.1)  # they are taken by then, and nothing is decided about them
+        site.daemon.send_signal(signal.SIGHUP)
+    wait(site.listed)
+    site.stop()
+    assert [kind for kind, _ in site.told()].count("closed") == 1
