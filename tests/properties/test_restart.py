@@ -139,19 +139,19 @@ def test_any_number_of_deaths_changes_nothing(scene: Traffic, seed: int) -> None
     assert found == laws.at_once(scene.logs)
 
 
-@pytest.mark.parametrize("name", ["ten", "mixed", "noise"])
-def test_of_recorded_traffic(name: str) -> None:
+@pytest.mark.parametrize(("name", "seeds"), [("ten", 2), ("mixed", 1), ("noise", 2)])
+def test_of_recorded_traffic(name: str, seeds: int) -> None:
     logs = {path.name: path.read_bytes() for path in sorted((CAPTURES / name).glob("*.log"))}
     expected = laws.at_once(logs)
-    lives = [lived(logs, random.Random(seed)) for seed in range(2)]
-    assert sum(deaths for _, deaths in lives) > 4
-    assert [found for found, _ in lives] == [expected] * 2
+    lives = [lived(logs, random.Random(seed)) for seed in range(seeds)]
+    assert sum(deaths for _, deaths in lives) > 2 * seeds
+    assert [found for found, _ in lives] == [expected] * seeds
 
 
 def test_of_lines_that_come_late() -> None:
     logs = {"nginx": STALL.read_bytes()}
     expected, _ = lived(logs, random.Random(0), LateLife, rate=0.0)
     assert len(expected) > 1
-    lives = [lived(logs, random.Random(seed), LateLife, rate=0.07) for seed in range(10)]
-    assert sum(deaths for _, deaths in lives) > 20
-    assert [found for found, _ in lives] == [expected] * 10
+    lives = [lived(logs, random.Random(seed), LateLife, rate=0.07) for seed in range(6)]
+    assert sum(deaths for _, deaths in lives) > 12
+    assert [found for found, _ in lives] == [expected] * 6
