@@ -11,6 +11,7 @@ import types
 from collections.abc import Callable, Mapping
 from dataclasses import MISSING, fields, is_dataclass
 from enum import Enum
+from functools import cached_property
 from operator import attrgetter
 from typing import Any, Generic, Literal, TypeVar, Union, get_args, get_origin, get_type_hints
 
@@ -24,15 +25,25 @@ _encode = json.JSONEncoder(separators=(",", ":"), check_circular=False).encode
 
 
 class Shape(Generic[_Class]):
-    """Of a dataclass. What its annotations may be: text, numbers, truth, enumerations, literals, lists, pairs, tables and classes of these."""
+    """Of a dataclass. What its annotations may be: text, numbers, truth, enumerations, literals, lists, pairs, tables and classes of these.
+
+    They are looked at when the first value is written or read: a daemon with a new state has none while it starts.
+    """
 
     def __init__(self, kind: type[_Class]) -> None:
-        self._from, self._to = _reader(kind), _writer(kind)
-        assert self._to is not None, "a dataclass"  # noqa: S101 - for whoever gives another class
+        assert is_dataclass(kind)  # noqa: S101 - for whoever gives another class
+        self._kind = kind
+
+    @cached_property
+    def _from(self) -> _Read:
+        return _reader(self._kind)
+
+    @cached_property
+    def _to(self) -> _Write:
+        return _class_writer(self._kind)
 
     def write(self, value: _Class) -> str:
         """Raises nothing for a value that is what its class says."""
-        assert self._to is not None  # noqa: S101 - said above
         return _encode(self._to(value))
 
     def read(self, text: str) -> _Class:
