@@ -1,4 +1,5 @@
-"""How long what is kept: attempts by age and size, records by what a restart needs. Works on a connection that the journal lends.
+"""How long what is kept: attempts by age and size, those that alerts name the longest; records by what a restart needs. Works on a connection
+that the journal lends.
 
 A restart feeds a new engine with the records of the last half hour, and where these are few with the last `FEW`: what an engine has learnt of
 hosts and clients decides between attempts that are alike, and a quiet server teaches it over days. So that no attempt is seen from its
@@ -21,6 +22,10 @@ MOST_CHANGES = 100_000
 MOST_ALERTS = 10_000  # and messages
 A_STEP = 20  # rows that go at once, so that the writing thread is not held up
 A_RECORD = 500  # bytes that a record takes, with its place in the indexes
+
+_OLDEST = "DELETE FROM attempts WHERE id IN (SELECT id FROM attempts WHERE NOT open ORDER BY ended_at LIMIT ?)"
+#: A flood must not wash away what people were told of.
+_OLDEST_UNNAMED = _OLDEST.replace("NOT open", "NOT open AND id NOT IN (SELECT value FROM alerts, json_each(alerts.body, '$.attempts'))")
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,9 +81,7 @@ def prune(connection: sqlite3.Connection, watermark: float, keep: Keep) -> None:
     connection.execute("PRAGMA incremental_vacuum(2000)")
     while (over := file_size(connection) - keep.size) > 0:
         step = max(A_STEP, over // 10_000)  # an attempt and its changes take some thousand bytes
-        gone = connection.execute(
-            "DELETE FROM attempts WHERE id IN (SELECT id FROM attempts WHERE NOT open ORDER BY ended_at LIMIT ?)", (step,)
-        ).rowcount
+        gone = connection.execute(_OLDEST_UNNAMED, (step,)).rowcount or connection.execute(_OLDEST, (step,)).rowcount
         gone += connection.execute("DELETE FROM changes WHERE id IN (SELECT id FROM changes ORDER BY id LIMIT ?)", (10 * step,)).rowcount
         connection.execute("PRAGMA incremental_vacuum(2000)").fetchall()
         if not gone:

@@ -10,6 +10,7 @@ from pathlib import Path
 
 import pytest
 
+from connwatch.alerts.alert import Alert, Key
 from connwatch.model.attempt import Attempt
 from connwatch.model.change import Closed, Opened, Reached, Updated, Withdrawn
 from connwatch.model.errors import SourceError
@@ -22,7 +23,7 @@ from connwatch.store.keeping import BACK, FEW, Keep, horizon, prune
 from connwatch.store.library import Choice, Library
 from connwatch.store.opening import in_memory, open_state
 from connwatch.store.turn import Standing, Turn
-from support.attempts import T, a_probe, connected, the_silence
+from support.attempts import HOST, T, a_probe, connected, the_silence
 
 
 def request(line: int, at: float | None = T) -> Request:
@@ -246,6 +247,22 @@ def test_the_file_stays_within_its_size() -> None:
         found = Library(journal.address).attempts(limit=5000)
         assert 0 < len(found) < 1500
         assert found[0].id == "01499"  # the oldest go first
+
+    story(tell)
+
+
+def test_what_people_were_told_of_outlives_a_flood() -> None:
+    async def tell(journal: Journal) -> None:
+        named = Alert(1, Key("claude", HOST, "session", "token-unused"), "a rule", "high", T, T, attempts=["00003", "00007"])
+        await journal.commit(Turn(T, alerts=[named]))
+        for number in range(1500):
+            await journal.commit(turn(changes=[Closed(T, moved(connected(f"{number:05}"), number))]))
+        await journal.within(lambda connection: prune(connection, T + 1500, Keep(size=512 * 1024)))
+        found = [one.id for one in Library(journal.address).attempts(limit=5000)]
+        assert found[-2:] == ["00007", "00003"]
+        assert found[-3] > "00100"
+        await journal.within(lambda connection: prune(connection, T + 1500, Keep(size=1)))
+        assert Library(journal.address).attempts() == []  # the size is kept in any case
 
     story(tell)
 
