@@ -24,7 +24,7 @@ from support import laws
 from support.said import catalogue
 from support.traffic import Traffic
 
-FEW = settings(max_examples=8, deadline=None, suppress_health_check=[HealthCheck.too_slow, HealthCheck.data_too_large])
+FEW = settings(max_examples=4, deadline=None, suppress_health_check=[HealthCheck.too_slow, HealthCheck.data_too_large])
 DEATHS = 6  # of each log, about; every one costs reading all again
 CAPTURES = Path(__file__).parents[1] / "data" / "captures"
 STALL = Path(__file__).parents[2] / "docs" / "examples" / "access.log"
@@ -132,6 +132,7 @@ def lived(logs: laws.Logs, chance: random.Random, kind: type[Life] = Life, rate:
     return asyncio.run(story())
 
 
+@pytest.mark.timeout(300)  # a scene may be large, and each death reads all of it again
 @FEW
 @given(scenes(), st.integers(0, 10_000))
 def test_any_number_of_deaths_changes_nothing(scene: Traffic, seed: int) -> None:
