@@ -102,8 +102,9 @@ def test_tail_goes_on_over_restarts_without_losing_or_repeating(site: Site) -> N
 
     def all_told() -> bool:
         """What was withdrawn is gone from the state, and after a restart cannot be told of any more."""
-        taken_back = {name for kind, name in site.told() if kind == "withdrawn"}
-        told, seen = ([one for one in changes if one[1] not in taken_back] for changes in (site.told(), tailed()))
+        journal = site.told()
+        taken_back = {name for kind, name in journal if kind == "withdrawn"}
+        told, seen = ([one for one in changes if one[1] not in taken_back] for changes in (journal, tailed()))
         return told[-len(seen) :] == seen  # tail may have come in the middle of an attempt
 
     wait(lambda: {"opened", "reached", "closed"} <= {kind for kind, _ in tailed()} and all_told())

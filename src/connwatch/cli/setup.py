@@ -82,7 +82,7 @@ class Setup:
 
 
 def steady_memory() -> None:
-    """What was loaded at the start stays: keep the collector away from it, and from running too often.
+    """What was loaded at the start stays: keep the collector away from it, and from running too often; it runs from now on.
 
     One full collection with a million attempts open stops the program for a third of a second.
     """

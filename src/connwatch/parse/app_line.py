@@ -14,7 +14,7 @@ from connwatch.parse import stamps
 from connwatch.parse.gather import Message
 from connwatch.parse.strip import strip
 
-__all__ = ["Clock", "clock_of", "message_of", "stamped"]
+__all__ = ["message_of", "stamped", "take_time"]
 
 _LONGEST = 16_384  # characters of a line of prose that are looked at
 
@@ -23,7 +23,7 @@ _ISO = re.compile(r"\d{4}-\d\d-\d\d[T ]\d\d:\d\d:\d\d([.,]\d{1,9})?(Z| ?[+-]\d\d
 _OWN = frozenset("0123456789[(")  # what a line begins with whose first word is a stamp
 
 
-class Clock(NamedTuple):
+class _Clock(NamedTuple):
     """A stamp that a program prints itself: seconds since the epoch, whether it counts whole seconds, and whether it names a zone."""
 
     at: float
@@ -42,7 +42,7 @@ def message_of(line: Line) -> Message:
     at, text = stamped(line)
     coarse = False
     if at is None:
-        own = clock_of(text[:40]) if text[:1] in _OWN else None
+        own = _clock(text[:40]) if text[:1] in _OWN else None
         if own is not None and own.zoned:
             at, coarse = own.at, own.coarse
         else:
@@ -50,13 +50,20 @@ def message_of(line: Line) -> Message:
     return Message(line.source, line.number, line.number, at, text[:_LONGEST], coarse=coarse)
 
 
-def clock_of(text: str) -> Clock | None:
+def take_time(message: Message, printed: str) -> None:
+    """Where nothing else gave a time, the message has that of the stamp in `printed`, if there is one."""
+    own = _clock(printed) if message.at is None else None
+    if own is not None:
+        message.at, message.coarse = own.at, own.coarse
+
+
+def _clock(text: str) -> _Clock | None:
     """The stamp that a logger printed: rich's `11/23/26 07:53:06` or ISO 8601 anywhere in `text`. Taken as UTC where no zone is named."""
     found = _CLOCK.search(text)
     if found is not None:
         month, day, year, clock = found.groups()
         at = stamps.iso(f"20{year}-{month}-{day} {clock}")
-        return None if at is None else Clock(at, coarse=True, zoned=False)
+        return None if at is None else _Clock(at, coarse=True, zoned=False)
     found = _ISO.search(text)
     at = stamps.iso(found.group()) if found is not None else None
-    return None if found is None or at is None else Clock(at, coarse=found[1] is None, zoned=found[2] is not None)
+    return None if found is None or at is None else _Clock(at, coarse=found[1] is None, zoned=found[2] is not None)

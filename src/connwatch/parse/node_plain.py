@@ -11,7 +11,7 @@ from collections.abc import Sequence
 
 from connwatch.model.line import Line
 from connwatch.model.record import Chatter, Detail, Record, Request, Trouble, Unparsed
-from connwatch.parse.app_line import clock_of, message_of
+from connwatch.parse.app_line import message_of, take_time
 from connwatch.parse.gather import Gatherer, Message
 from connwatch.parse.inspected import fields_of, inline_fields
 from connwatch.parse.named import Findings
@@ -103,8 +103,8 @@ class NodeParser:
                 noted.note(name, told[1])
         took, size = _TOOK.search(rest), _SIZE.search(rest)
         duration = duration_of(took[1], "millis") if took is not None else None
-        own = clock_of(found["prefix"]) if message.at is None else None
-        at = message.at if own is None else own.at
+        take_time(message, found["prefix"])
+        at = message.at
         if at is not None and duration is not None:
             at -= duration
         return Request(
@@ -112,7 +112,7 @@ class NodeParser:
             message.line,
             message.end_line,
             at,
-            coarse=message.coarse or (own is not None and own.coarse),
+            coarse=message.coarse,
             role="app",
             format=self._name,
             method=target.method,

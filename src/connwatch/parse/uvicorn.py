@@ -12,7 +12,7 @@ from collections.abc import Sequence
 from connwatch.model.line import Line
 from connwatch.model.record import Chatter, Detail, Record, Request, Trouble, Unparsed
 from connwatch.parse.adopt import Waiting
-from connwatch.parse.app_line import clock_of, message_of
+from connwatch.parse.app_line import message_of, take_time
 from connwatch.parse.gather import Message
 from connwatch.parse.named import Findings
 from connwatch.parse.parser import FormatTable
@@ -77,8 +77,7 @@ class UvicornParser:
             return [*records, request, *self._waiting.meet(request)]
         wrapped = wrapped_head(text)
         if wrapped is not None:
-            if message.at is None and (own := clock_of(wrapped.stamp)) is not None:
-                message.at = own.at
+            take_time(message, wrapped.stamp)
             self._open, self._wrapped = message, wrapped
             return records
         if _TRACEBACK.match(text):
@@ -115,14 +114,14 @@ class UvicornParser:
 
     def _request(self, message: Message, found: re.Match[str]) -> Request:
         target = self._requests.target(found["method"], found["target"])
-        own = clock_of(found["prefix"]) if message.at is None else None
+        take_time(message, found["prefix"])
         address = found["address"].rpartition(":")[0].strip("[]")
         return Request(
             message.source,
             message.line,
             message.end_line,
-            message.at if own is None else own.at,
-            coarse=message.coarse or (own is not None and own.coarse),
+            message.at,
+            coarse=message.coarse,
             role="app",
             format=self._name,
             method=target.method,
