@@ -3,10 +3,11 @@
 
     follow.py [--starts N] [--writes N] [--idle SECONDS] [--load SECONDS] [--json]
 
-Latency is from the write of a line to its first sight in `/metrics`, which is asked again and again: the time of an answer is part of it. To see
+Latency is from the write of a line to its first sight in `/metrics`, which is asked again and again: the time of an answer is part of it. The
+writes keep no time with a program that polls: the pauses between them are random, and reach over two of mtail's periods (250 ms). To see
 what `connwatch tail` tells, a lone request of a connector is written: it is told once its neighbours have been waited for, five seconds of quiet
 and `lateness_seconds` (2) behind the line's own stamp, which is a whole second. Processor time is that of all threads, memory what the
-kernel counts as resident (RSS) and as the process's own share (PSS). With the defaults some three minutes; nothing here passes or fails.
+kernel counts as resident (RSS) and as the process's own share (PSS). With the defaults three minutes; nothing here passes or fails.
 """
 
 from __future__ import annotations
@@ -37,6 +38,10 @@ from run import provide, say
 
 HERE = pathlib.Path(__file__).resolve().parent
 PATIENCE = 20.0
+PAUSE = (0.02, 0.52)
+"""Seconds between writes whose latency is measured. After a shorter one each write follows the poll that saw the write before, and
+a program that polls looks quick or slow by luck.
+"""
 STAMP = "%d/%b/%Y:%H:%M:%S +0000"
 
 
@@ -169,7 +174,7 @@ def latencies(daemons: list[Daemon], log: pathlib.Path, writes: int) -> None:
     taken: dict[str, list[float]] = {daemon.name: [] for daemon in daemons}
     for _ in range(writes):
         for daemon in daemons:
-            time.sleep(random.uniform(0.02, 0.08))
+            time.sleep(random.uniform(*PAUSE))
             taken[daemon.name].append(seen_after(daemon, log))
     for daemon in daemons:
         daemon.figures["latency p50 ms"], daemon.figures["latency p99 ms"] = quantiles(taken[daemon.name])
