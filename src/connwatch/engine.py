@@ -14,7 +14,7 @@ from dataclasses import dataclass, field
 
 from connwatch.attempts import Ledger
 from connwatch.correlate.join import SLACK, Joiner
-from connwatch.correlate.order import Reorder
+from connwatch.correlate.order import Reorder, latest
 from connwatch.correlate.tables import Tables
 from connwatch.model.attempt import Attempt
 from connwatch.model.change import Change, Closed, Evicted
@@ -144,7 +144,7 @@ class Engine:
         self._ledger.hearing.missed(source, start, end)
 
     def oldest(self, source: str) -> float | None:
-        """The oldest time among the requests that the last `feed` of a source brought; None where it brought none."""
+        """The latest instant that the oldest request of the last `feed` of a source can have been; None where it brought none."""
         return self._sources[source].oldest
 
     def frontier(self, source: str) -> float | None:
@@ -220,8 +220,9 @@ class Engine:
             if isinstance(record, Request):
                 if record.host is None and one.server is not None:
                     record.host = one.server
-                if record.at is not None and (one.oldest is None or record.at < one.oldest):
-                    one.oldest = record.at
+                if record.at is not None:
+                    at = latest(record.at, coarse=record.coarse)
+                    one.oldest = at if one.oldest is None else min(one.oldest, at)
             if recording:
                 if one.again.waiting and one.again.meet(record, one.reader):
                     continue

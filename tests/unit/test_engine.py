@@ -395,6 +395,19 @@ def test_silence_is_no_evidence_while_the_source_that_could_break_it_is_deaf() -
     assert [row["outcome"] for row in closed(made.advance(BASE + 10_000))] == ["blind"]
 
 
+def test_the_oldest_line_of_a_feed_is_as_young_as_its_stamp_allows() -> None:
+    made = engine()
+    rows = "5.25 claude POST /mcp 401", "6.0 claude POST /mcp 401"
+    made.feed("nginx", proxy(*rows))
+    assert made.oldest("nginx") == BASE + 5.25
+    made.feed("nginx", proxy("7.0 claude POST /mcp 401"))
+    assert made.oldest("nginx") == BASE + 7, "a stamp that is finer than a second may stand at a full one"
+    made.feed("nginx", proxy(*rows, stamps=False))
+    assert BASE + 5.99 < (made.oldest("nginx") or 0.0) < BASE + 6, "any instant of its second"
+    made.feed("nginx", proxy("8.0 - GET /picture.png 200"))
+    assert made.oldest("nginx") is None
+
+
 def test_lines_of_no_interest_move_the_frontier_and_nothing_else() -> None:
     made = engine("nginx", "server")
     made.feed("nginx", proxy(story()))

@@ -5,7 +5,6 @@ The first entry that fits an attempt decides, in the order of `order`; an entry 
 
 from __future__ import annotations
 
-import difflib
 from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass, fields
 from fnmatch import fnmatchcase
@@ -15,6 +14,7 @@ from connwatch.alerts.text import Severity
 from connwatch.model.attempt import GOOD, Attempt, Outcome
 from connwatch.model.errors import ConfigError
 from connwatch.model.family import FAMILIES
+from connwatch.model.nearest import nearest
 
 __all__ = ["TELLABLE", "AlertRule", "Pace", "Policy", "Weight", "check_example", "compile_policy"]
 
@@ -144,8 +144,7 @@ def _require_fitting(rule: AlertRule, key: str, globs: Iterable[str], known: Col
     """A word that is misspelt would decide nothing, and say nothing of it."""
     for glob in globs:
         if not any(fnmatchcase(word, glob) for word in known):
-            close = difflib.get_close_matches(glob, known, n=1)
-            hint = f'did you mean "{close[0]}"?' if close else "the words are in docs/diagnoses.md and docs/vocabulary.md"
+            hint = nearest(glob, known) or "the words are in docs/diagnoses.md and docs/vocabulary.md"
             raise ConfigError(f"{glob!r} fits nothing that there is", file=f"alert {rule.id}", key=key, hint=hint)
 
 

@@ -11,8 +11,8 @@ import click
 
 from connwatch.cli.console import screen
 from connwatch.cli.spans import Line, padded, wrapped, write
+from connwatch.model.nearest import nearest
 from connwatch.rules.catalogue import Catalogue
-from connwatch.settings.problems import nearest
 from connwatch.settings.selfcheck import Checked
 
 __all__ = ["show_entry"]

@@ -51,7 +51,7 @@ def explain(
     from connwatch.cli.explaining import Explainer
     from connwatch.cli.inputs import parse_log_formats
     from connwatch.cli.setup import prepare
-    from connwatch.settings.problems import nearest
+    from connwatch.model.nearest import nearest
 
     setup = prepare(config, parse_log_formats(log_formats))
     formats = setup.catalogue.formats

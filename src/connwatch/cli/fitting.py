@@ -12,7 +12,7 @@ import click
 
 from connwatch.alerts.alert import SOURCE_STEP, Key
 from connwatch.model.family import FAMILIES
-from connwatch.settings.problems import nearest
+from connwatch.model.nearest import nearest
 
 __all__ = ["require_fitting"]
 

@@ -9,7 +9,8 @@ import click
 
 from connwatch.cli.console import say
 from connwatch.model.errors import SourceError
-from connwatch.settings.problems import NAME, nearest
+from connwatch.model.nearest import nearest
+from connwatch.settings.problems import NAME
 from connwatch.sources.finished import STDIN, Finished
 
 __all__ = ["named_input", "opened_inputs", "parse_log_formats"]

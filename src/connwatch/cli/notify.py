@@ -14,7 +14,7 @@ from connwatch.cli.console import print_json, remark, screen
 from connwatch.cli.program import FOUND, UNREACHABLE
 from connwatch.cli.setup import config_option, prepare
 from connwatch.model.errors import ConfigError
-from connwatch.settings.problems import nearest
+from connwatch.model.nearest import nearest
 
 if TYPE_CHECKING:
     from connwatch.cli.spans import Line, Tone

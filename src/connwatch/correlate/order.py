@@ -12,13 +12,18 @@ from math import floor, inf, isfinite
 from operator import attrgetter, itemgetter
 from typing import Generic, TypeVar
 
-__all__ = ["Ordered", "Reorder"]
+__all__ = ["Ordered", "Reorder", "latest"]
 
 T = TypeVar("T")
 
 _PLACE, _WHEN = itemgetter(0, 1, 2), itemgetter(0)
 _PLACE_OF = attrgetter("at", "source", "line")
-_END_OF_SECOND = 0.999_999  # a coarse stamp may mean any instant of its second: it is due when the second is over
+_END_OF_SECOND = 0.999_999
+
+
+def latest(at: float, *, coarse: bool) -> float:
+    """The latest instant that a stamp may mean: a coarse one any of its second, so that it is due when the second is over."""
+    return floor(at) + _END_OF_SECOND if coarse else at
 
 
 @dataclass(slots=True)
@@ -43,7 +48,7 @@ class Reorder(Generic[T]):
         """Take a record: `source` is the index of its source, `line` its first line."""
         if coarse:
             self._coarse = True
-            at = floor(at) + _END_OF_SECOND
+        at = latest(at, coarse=coarse)
         if at < self.first:
             self.first = at
         self._due.append((at, source, line, coarse, item))

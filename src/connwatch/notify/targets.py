@@ -17,7 +17,8 @@ from typing import Final
 from connwatch.alerts.text import Severity, Text
 from connwatch.model.errors import ConfigError
 from connwatch.model.family import FAMILIES
-from connwatch.settings.problems import NAME, nearest
+from connwatch.model.nearest import nearest
+from connwatch.settings.problems import NAME
 
 __all__ = ["CREDENTIAL", "VARIABLE", "Target", "Targets", "find_targets", "parse_targets"]
 

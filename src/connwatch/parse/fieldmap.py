@@ -15,9 +15,9 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from difflib import get_close_matches
 
 from connwatch.model.errors import ConfigError
+from connwatch.model.nearest import nearest
 from connwatch.model.record import Role
 from connwatch.parse.named import NAMES
 from connwatch.parse.units import UNITS
@@ -149,12 +149,8 @@ def _section(name: str, table: Mapping[str, object], section: str) -> Mapping[st
 def _known(name: str, table: Mapping[str, object], known: frozenset[str], prefix: str) -> None:
     for key in table:
         if key not in known:
-            near = get_close_matches(key, known, 1)
-            raise ConfigError(
-                "unknown key",
-                key=f"formats.{name}.{prefix}{key}",
-                hint=f"did you mean {near[0]!r}?" if near else f"known: {', '.join(sorted(known))}",
-            )
+            hint = nearest(key, known) or f"known: {', '.join(sorted(known))}"
+            raise ConfigError("unknown key", key=f"formats.{name}.{prefix}{key}", hint=hint)
 
 
 def _field(key: str, value: object) -> Field:

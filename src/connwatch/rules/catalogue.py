@@ -5,7 +5,6 @@ Must not know where the documents come from, nor what formats and diagnoses mean
 
 from __future__ import annotations
 
-import difflib
 import ipaddress
 import re
 from collections.abc import Container, Iterable, Mapping
@@ -15,6 +14,7 @@ from typing import Any
 from connwatch.model.errors import ConfigError
 from connwatch.model.event import Stage
 from connwatch.model.family import FAMILIES
+from connwatch.model.nearest import nearest
 
 __all__ = ["AgentRule", "Catalogue", "Client", "KeyRule", "MethodRule", "NoiseRule", "StageRule", "TimeLimit", "compile_catalogue"]
 
@@ -199,7 +199,7 @@ def compile_catalogue(documents: Iterable[tuple[str, Mapping[str, Any]]], *, pro
     for file, document in documents:
         for table, entries in document.items():
             if table not in _TABLES and table not in _RAW:
-                raise ConfigError(f"unknown table [[{table}]]", file=file, key=table, hint=_nearest(table, [*_TABLES, *_RAW]))
+                raise ConfigError(f"unknown table [[{table}]]", file=file, key=table, hint=_meant(table, [*_TABLES, *_RAW]))
             if not isinstance(entries, list) or not all(isinstance(entry, Mapping) for entry in entries):
                 raise ConfigError("must be an array of tables", file=file, key=table, hint=f"write [[{table}]]")
             for number, entry in enumerate(entries):
@@ -241,12 +241,12 @@ def _build(kind: type, entry: Mapping[str, Any], file: str, where: str) -> Any:
     values: dict[str, Any] = {"file": file}
     for key, value in entry.items():
         if key not in known:
-            raise ConfigError("unknown key", file=file, key=f"{where}.{key}", hint=_nearest(key, list(known)))
+            raise ConfigError("unknown key", file=file, key=f"{where}.{key}", hint=_meant(key, known))
         values[key] = _convert(str(known[key].type), value, file, f"{where}.{key}")
         choices = _CHOICES.get((kind, key))
         if choices is not None and value not in choices:
             known_values = ", ".join(map(repr, choices))
-            raise ConfigError(f"must be one of {known_values}", file=file, key=f"{where}.{key}", hint=_nearest(str(value), list(choices)))
+            raise ConfigError(f"must be one of {known_values}", file=file, key=f"{where}.{key}", hint=_meant(str(value), choices))
     for name, item in known.items():
         if name not in values and item.default is MISSING and item.default_factory is MISSING:
             raise ConfigError("missing key", file=file, key=f"{where}.{name}", hint=f"add {name}")
@@ -272,6 +272,5 @@ def _convert(kind: str, value: Any, file: str, key: str) -> Any:
     return value
 
 
-def _nearest(word: str, known: list[str]) -> str:
-    close = difflib.get_close_matches(word, known, n=1, cutoff=0.5)
-    return f"did you mean {close[0]!r}?" if close else f"known: {', '.join(repr(item) for item in known)}"
+def _meant(word: str, known: Iterable[str]) -> str:
+    return nearest(word, known) or f"known: {', '.join(map(repr, known))}"

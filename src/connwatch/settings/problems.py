@@ -5,12 +5,12 @@ Standard library only, so that commands without a configuration never pay for py
 
 from __future__ import annotations
 
-import difflib
 import re
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 from connwatch.model.errors import ConfigError
+from connwatch.model.nearest import nearest
 
 __all__ = ["NAME", "SettingsError", "nearest", "problem_of"]
 
@@ -43,12 +43,6 @@ class SettingsError(ConfigError):
         Exception.__init__(self, "\n".join(map(str, problems)))
         self.message, self.file, self.key, self.hint = first.message, first.file, first.key, first.hint
         self.problems = list(problems)
-
-
-def nearest(word: str, known: Iterable[str]) -> str:
-    """`did you mean "x"?` where one of `known` is nearly `word`, else ""."""
-    close = difflib.get_close_matches(word, list(known), n=1, cutoff=0.6)
-    return f'did you mean "{close[0]}"?' if close else ""
 
 
 def problem_of(found: Mapping[str, Any], key: Sequence[str | int], known: Iterable[str], file: str) -> ConfigError:

@@ -21,7 +21,6 @@ from connwatch.sources.source import EVERY_STREAM, State
 __all__ = ["HOLD_MAX", "Watermark"]
 
 HOLD_MAX = 60.0
-COARSE = 1.0  # seconds by which a stamp of whole seconds is older than its line
 
 
 @dataclass(slots=True)
@@ -32,7 +31,7 @@ class _Seen:
     seen_to: float = -math.inf  # how far it had been seen when its state was last told
     late_from: float = -math.inf  # when the first and the last batch of late lines came
     late_to: float = -math.inf
-    oldest: float = math.inf  # stamp of the last of these batches
+    oldest: float = math.inf  # line of the last of these batches
 
 
 class Watermark:
@@ -52,7 +51,8 @@ class Watermark:
     ) -> None:
         """A batch was taken: the stream's state after it, and the newest stamp it has given so far (None: it gives no stamps).
 
-        `read_at` is when its lines were read (None: they are a backlog), `oldest` the oldest stamp among them (None: they have none).
+        `read_at` is when its lines were read (None: they are a backlog), `oldest` the latest instant that the oldest of them can have been
+        (None: they have no stamps).
         """
         if stream == EVERY_STREAM:
             for key, one in self._seen.items():
@@ -67,7 +67,7 @@ class Watermark:
         self._turn(one, state, now)
 
     def _late(self, one: _Seen, oldest: float, read_at: float, now: float) -> None:
-        if read_at - oldest <= self._lateness + (COARSE if oldest.is_integer() else 0.0):
+        if read_at - oldest <= self._lateness:
             one.late_from = one.late_to = -math.inf
             return
         if now - one.late_to > self._lateness:
