@@ -62,6 +62,22 @@ def test_a_client_that_registers_twice_makes_one_attempt() -> None:
     assert told(run(proxy(story(), again))) == [("claude", "connected", None, 11)]
 
 
+def test_two_people_at_a_page_that_counts_its_steps() -> None:
+    """`flow=1` is the same for everybody, `flow=9f27c1d4` one person's own."""
+    who = ("198.51.100.7", "a1b2"), ("203.0.113.9", "c3d4")
+
+    def pages(number: int, flow: str) -> str:
+        address, state = who[number]
+        callback = "https%3A%2F%2Fclaude.ai%2Fapi%2Fmcp%2Fauth_callback"
+        start = f"client_id=c{number}&redirect_uri={callback}&state={state}xQvLm&code_challenge={state}Zp0TnRb"
+        return f"{number} firefox GET /authorize?{start} 302 at {address}\n{number + 5} firefox GET /consent?flow={flow} 200 at {address}"
+
+    def sizes(*flows: str) -> list[int]:
+        return sorted(len(row["events"]) for row in closed(run(proxy(*(pages(number, flow) for number, flow in enumerate(flows))))))
+
+    assert sizes("1", "1") == sizes("9f27c1d4", "77aa01be") == [2, 2]
+
+
 def test_a_client_that_is_refused_and_tries_again_at_once() -> None:
     changes = run(proxy("\n".join(f"{n * 0.2:.1f} claude POST /mcp 502" for n in range(4))))
     assert [(outcome, stuck) for _, outcome, stuck, _ in told(changes)] == [("failed", "reach")]

@@ -5,6 +5,7 @@ from __future__ import annotations
 from connwatch.model.record import Request, Role
 from connwatch.parse import stamps
 from connwatch.parse.escapes import unescape
+from connwatch.parse.keys import keys_of
 from connwatch.parse.logformat import LogFormat
 from connwatch.parse.redact import Redactor
 from connwatch.parse.requests import RequestLines, Target
@@ -177,6 +178,7 @@ class AccessLines:
             query = plain.partition("?")[2].partition("#")[0]
             if query:
                 request.referer_params = self._redactor.params(query)
+                request.keys = list(dict.fromkeys((*request.keys, *keys_of(query, request.referer_params))))
             else:
                 _remember(self._referers, value, known)
         request.referer = known

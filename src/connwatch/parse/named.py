@@ -10,6 +10,7 @@ import re
 from collections.abc import Callable
 from urllib.parse import urlsplit
 
+from connwatch.parse.keys import keys_of
 from connwatch.parse.redact import Redactor, challenge_of
 
 __all__ = ["NAMES", "Findings"]
@@ -57,17 +58,11 @@ class Findings:
 
     def query(self, query: str) -> None:
         """The parameters of a URL as far as they are keys."""
-        for name, value in self._redactor.params(query).items():
-            kind = _QUERY_KEYS.get(name)
-            if kind is not None and value and (kind, value) not in self.keys:
-                self.keys.append((kind, value))
+        self.keys += [key for key in keys_of(query, self._redactor.params(query)) if key not in self.keys]
 
     def resource(self, value: str) -> None:
         """The protected resource a token is asked for (RFC 8707), without what could hide in a URL."""
         self.facts.setdefault("resource", self._redactor.address(value))
-
-
-_QUERY_KEYS = {"state": "state", "code": "code", "code_challenge": "challenge"}
 
 
 def _session(found: Findings, value: str) -> None:

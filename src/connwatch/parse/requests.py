@@ -9,6 +9,7 @@ import re
 from dataclasses import dataclass, field
 
 from connwatch.parse.escapes import unescape
+from connwatch.parse.keys import keys_of
 from connwatch.parse.redact import Redactor
 
 __all__ = ["RequestLines", "Target"]
@@ -16,21 +17,6 @@ __all__ = ["RequestLines", "Target"]
 _METHOD = re.compile(r"[A-Z][A-Z_-]{1,19}")
 _MEMO_SIZE = 4096
 _LONGEST_KNOWN = 256
-#: Parameters that tie requests together, and the kind of key each one is (RFC 6749, RFC 7636, the HTTP+SSE transport).
-_KINDS = {
-    "state": "state",
-    "code_challenge": "challenge",
-    "code": "code",
-    "client_id": "client_id",
-    "sessionid": "session",
-    "session_id": "session",
-}
-#: Opaque names of one sign-in between its pages, as servers call them. Short or numbered ones prove nothing.
-_TRANSACTIONS = frozenset(
-    "txn txid txn_id tx transaction transaction_id request req request_id req_id session login_challenge consent_challenge interaction "  # noqa: SIM905
-    "flow flow_id ticket auth_req_id auth_request_id request_uri login_session authz_id grant_id oauth_request".split()
-)
-_SHORTEST_TRANSACTION = 8
 
 
 @dataclass(slots=True)
@@ -78,24 +64,5 @@ class RequestLines:
         read = Target(method, self._redactor.path(path))
         if query:
             read.params = self._redactor.params(query)
-            read.keys = self.keys(query, read.params)
+            read.keys = keys_of(query, read.params)
         return read
-
-    def keys(self, query: str, params: dict[str, str]) -> list[tuple[str, str]]:
-        """The exact keys among the parameters of `query`."""
-        keys = []
-        for name, value in params.items():
-            lowered = name.lower()
-            kind = _KINDS.get(lowered)
-            if kind is None and lowered in _TRANSACTIONS and _long(query, name):
-                kind = "transaction"
-            if kind is not None and value:
-                keys.append((kind, value))
-        return keys
-
-
-def _long(query: str, name: str) -> bool:
-    """Whether the value of `name` is long enough to be one sign-in's own."""
-    at = f"&{query}".find(f"&{name}=")
-    value = query[at + len(name) + 1 :].partition("&")[0] if at >= 0 else ""
-    return len(value) >= _SHORTEST_TRANSACTION

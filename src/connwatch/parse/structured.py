@@ -13,6 +13,7 @@ from urllib.parse import urlsplit
 from connwatch.model.line import Line
 from connwatch.model.record import Chatter, Detail, Record, Request, Trouble, Unparsed
 from connwatch.parse.fieldmap import compile_fields
+from connwatch.parse.keys import keys_of
 from connwatch.parse.named import Findings
 from connwatch.parse.redact import Redactor
 from connwatch.parse.requests import RequestLines
@@ -102,11 +103,12 @@ class FieldReader:
         query = self._text(values, "query").removeprefix("?")
         if query and not target.params:
             target.params = self._redactor.params(query)
-            target.keys = self._requests.keys(query, target.params)
+            target.keys = keys_of(query, target.params)
         duration = duration_of(*self._raw(values, "duration"))
         if self._map.role == "app" and at is not None and duration is not None and not self._map.begins:
             at -= duration
-        referer, _, referer_query = self._text(values, "referer").partition("?")
+        referer, _, referer_query = self._text(values, "referer").partition("#")[0].partition("?")
+        referer_params = self._redactor.params(referer_query)
         headers = self._raw(values, "headers")[0]
         authorization = _authorization(self._raw(values, "authorization")[0], headers, found)
         return Request(
@@ -127,10 +129,10 @@ class FieldReader:
             size=whole_of(self._raw(values, "size")[0]),
             duration=duration,
             referer=self._redactor.address(referer) if referer else None,
-            referer_params=self._redactor.params(referer_query.partition("#")[0]),
+            referer_params=referer_params,
             upstream=self._bounded(self._text(values, "upstream")),
             authorization=authorization,
-            keys=list(dict.fromkeys(target.keys + found.keys)),
+            keys=list(dict.fromkeys((*target.keys, *found.keys, *keys_of(referer_query, referer_params)))),
             facts=found.facts,
         )
 

@@ -1,4 +1,4 @@
-"""The catalogue: clients, stage rules, noise, time limits, keys as typed entries, compiled from parsed TOML documents.
+"""The catalogue: clients, stage rules, noise, time limits as typed entries, compiled from parsed TOML documents.
 
 Must not know where the documents come from, nor what formats and diagnoses mean: those are kept raw for their own floors.
 """
@@ -16,7 +16,7 @@ from connwatch.model.event import Stage
 from connwatch.model.family import FAMILIES
 from connwatch.model.nearest import nearest
 
-__all__ = ["AgentRule", "Catalogue", "Client", "KeyRule", "MethodRule", "NoiseRule", "StageRule", "TimeLimit", "compile_catalogue"]
+__all__ = ["AgentRule", "Catalogue", "Client", "MethodRule", "NoiseRule", "StageRule", "TimeLimit", "compile_catalogue"]
 
 Texts = tuple[str, ...]
 Example = Mapping[str, Any]
@@ -107,16 +107,6 @@ class NoiseRule:
 
 
 @dataclass(frozen=True, slots=True)
-class KeyRule:
-    """Query parameters whose value ties requests together; `id` is the kind of the key."""
-
-    id: str
-    params: Texts
-    example: tuple[Example, ...] = ()
-    file: str = ""
-
-
-@dataclass(frozen=True, slots=True)
 class MethodRule:
     """JSON-RPC methods of MCP and the step that each one is; `methods` may end in `*` or begin with it."""
 
@@ -155,7 +145,6 @@ class Catalogue:
     agents: dict[str, AgentRule] = field(default_factory=dict)
     stages: dict[str, StageRule] = field(default_factory=dict)
     noise: dict[str, NoiseRule] = field(default_factory=dict)
-    keys: dict[str, KeyRule] = field(default_factory=dict)
     methods: dict[str, MethodRule] = field(default_factory=dict)
     limits: dict[str, TimeLimit] = field(default_factory=dict)
     formats: dict[str, Mapping[str, Any]] = field(default_factory=dict)
@@ -173,7 +162,6 @@ _TABLES: dict[str, tuple[str, type]] = {
     "agent": ("agents", AgentRule),
     "stage": ("stages", StageRule),
     "noise": ("noise", NoiseRule),
-    "key": ("keys", KeyRule),
     "method": ("methods", MethodRule),
     "limit": ("limits", TimeLimit),
 }

@@ -16,7 +16,6 @@ from connwatch.rules.agents import AgentProfile, Agents
 from connwatch.rules.catalogue import Catalogue, StageRule
 from connwatch.rules.clients import Families, redirect_host
 from connwatch.rules.context import HostMemory, Hosts
-from connwatch.rules.keys import Keys
 from connwatch.rules.session import McpSteps
 from connwatch.rules.shapes import Shapes
 
@@ -48,7 +47,6 @@ class Classifier:
         self._families = Families(catalogue)
         self._shapes = Shapes(catalogue)
         self._steps = McpSteps(catalogue)
-        self._keys = Keys(catalogue)
         self._hosts = Hosts()
         self._told: dict[tuple[str, str, int | None, str, bool | None], tuple[Stage, str]] = {}  # what the shape of a plain request settles
 
@@ -219,7 +217,7 @@ class Classifier:
             _actor(profile, stage), client, hint, noise,
             request.size, duration, request.upstream, request.authorization,
             redirect, _resource(request, stage), request.coarse,
-            self._keys.of(request) if params or behind else request.keys.copy(), facts,
+            request.keys.copy(), facts,
             [Evidence(request.source, line, request.end_line)], request.referer, (0, line),
         )  # fmt: skip
 

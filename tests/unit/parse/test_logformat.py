@@ -38,7 +38,7 @@ def test_every_place_of_a_request_is_filled() -> None:
     assert (found.host, found.address, found.at, found.coarse) == ("mcp.example.com", "192.0.2.1", SECOND, True)
     assert (found.method, found.path, found.status, found.size, found.duration) == ("POST", "/mcp", 202, 12, 1.25)
     assert found.params == {"sessionId": REDACTOR.digest("abcd")}
-    assert found.keys == [("session", REDACTOR.digest("abcd"))]
+    assert found.keys == [("session", REDACTOR.digest("abcd")), ("state", REDACTOR.digest("xyz"))]
     assert (found.referer, found.referer_params) == ("https://client.example/start", {"state": REDACTOR.digest("xyz")})
     assert (found.agent, found.upstream, found.line, found.source, found.format) == ("node", "10.0.0.2:8080", 7, "nginx", "mine")
 

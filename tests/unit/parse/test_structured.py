@@ -97,7 +97,8 @@ def test_a_query_of_its_own_field_and_a_flag_for_the_token() -> None:
     )
     (request,) = parser.parse(Line("log", 1, line, seen_at=7.0))
     assert isinstance(request, Request)
-    assert (request.path, request.keys, request.authorization) == ("/authorize", [("state", digest("s-1"))], False)
+    assert (request.path, request.authorization) == ("/authorize", False)
+    assert request.keys == [("state", digest("s-1")), ("transaction", digest("abcdefgh1"))]
     assert (request.referer, request.referer_params) == ("https://mcp.example.com/consent", {"txn": digest("abcdefgh1")})
     assert (request.host, request.status, request.at, request.role) == (None, None, 7.0, "proxy")
 

@@ -149,7 +149,7 @@ def test_files_that_cannot_be_used(tmp_path: Path) -> None:
 
 def test_cutting_examples_out_changes_nothing_else() -> None:
     with_examples, without = load_catalogue(examples=True), load_catalogue()
-    for table in ("clients", "stages", "noise", "agents", "keys", "methods", "limits"):
+    for table in ("clients", "stages", "noise", "agents", "methods", "limits"):
         left, right = getattr(with_examples, table), getattr(without, table)
         assert list(left) == list(right)
         for name, entry in right.items():

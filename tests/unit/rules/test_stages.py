@@ -233,22 +233,21 @@ def test_the_operator_can_pin_what_cannot_be_guessed() -> None:
     ]
 
 
-def test_keys_resource_and_redirect_of_an_authorization_request() -> None:
+def test_resource_and_redirect_of_an_authorization_request() -> None:
     (event,) = events(
         "firefox GET /authorize?client_id=a&redirect_uri=http%3A%2F%2Flocalhost%3A6274%2Foauth%2Fcallback&state=s&resource=https://H/mcp/ 302"
     )
     assert event is not None
-    assert event.keys == [("client_id", "a"), ("state", "s")]
     assert (event.redirect_host, event.resource, event.client, event.actor) == ("localhost:6274", "h/mcp", "inspector", "browser")
 
 
-def test_keys_of_the_referer_count_for_the_consent_page() -> None:
+def test_the_referer_says_whose_consent_page_it_is() -> None:
     _, event = events(
         "firefox GET /authorize?client_id=a&redirect_uri=b&state=s 302",
         f"firefox POST /consent 302 from https://mcp.example.org/authorize?state=s&{CLAUDE}",
     )
     assert event is not None
-    assert (event.stage, event.keys, event.client, event.redirect_host) == (Stage.CONSENT, [("state", "s")], "claude", "claude.ai")
+    assert (event.stage, event.client, event.redirect_host) == (Stage.CONSENT, "claude", "claude.ai")
 
 
 def test_a_resource_that_is_no_url_says_nothing() -> None:
