@@ -93,7 +93,7 @@ def drive(engine: Engine, lines: Iterable[tuple[float, bytes]]) -> Cost:
 
 
 def fresh(max_open: int) -> Engine:
-    engine = Engine(load_catalogue(), EngineOptions(max_open=max_open, lateness=LATENESS))
+    engine = Engine(load_catalogue(), EngineOptions(max_open=max_open))
     engine.open_source(SOURCE, "nginx-proxy")
     return engine
 

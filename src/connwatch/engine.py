@@ -41,13 +41,12 @@ _NO_CLIENTS = frozenset({"browser", "noise"})
 
 @dataclass(slots=True)
 class EngineOptions:
-    """What an operator may set. `lateness` is in seconds; `servers` gives the host of a source whose lines name none.
+    """What an operator may set. `servers` gives the host of a source whose lines name none.
 
     `live`: somebody watches while logs grow. `recording`: what is taken is kept until `taken` is asked for it.
     """
 
     max_open: int = 10_000
-    lateness: float = 2.0
     mcp_paths: tuple[str, ...] = ()
     endpoints: Mapping[str, str] = field(default_factory=dict)
     servers: Mapping[str, str] = field(default_factory=dict)
@@ -102,18 +101,16 @@ class Engine:
         reader.resume(one.reader.place())
         one.reader = reader
 
-    def feed(self, source: str, block: bytes, seen_at: float | None = None) -> list[Change]:
-        """Take any bytes of a source; `seen_at` is when they were read, for lines without a time."""
+    def feed(self, source: str, block: bytes, seen_at: float | None = None) -> None:
+        """Take any bytes of a source; `seen_at` is when they were read, for lines without a time. What they mean is said by `advance`."""
         one = self._sources[source]
         one.oldest = None
         self._take(one, one.reader.records(block, seen_at), seen_at)
-        return []
 
-    def end_source(self, source: str) -> list[Change]:
+    def end_source(self, source: str) -> None:
         """No more bytes will come from this source."""
         one = self._sources[source]
         self._take(one, one.reader.finish(), None)
-        return []
 
     def place(self, source: str) -> Place:
         """Where the reading of a source stands."""

@@ -30,13 +30,13 @@ class Player(Protocol):
     def open_source(self, name: str, format: str = "auto") -> None:  # noqa: A002
         """Makes a source known."""
 
-    def feed(self, source: str, block: bytes, seen_at: float | None = None) -> list[Change]:
+    def feed(self, source: str, block: bytes, seen_at: float | None = None) -> None:
         """Takes bytes."""
 
     def frontier(self, source: str) -> float | None:
         """The newest time read from the source, seconds since the epoch."""
 
-    def end_source(self, source: str) -> list[Change]:
+    def end_source(self, source: str) -> None:
         """No more bytes will come."""
 
     def advance(self, watermark: float) -> list[Change]:
@@ -79,11 +79,11 @@ def _play(
             on_problem(error)
             block = b""
         if block:
-            yield engine.feed(source.name, block)
+            engine.feed(source.name, block)
             on_block()
         else:
             live.remove(source)
-            yield engine.end_source(source.name)
+            engine.end_source(source.name)
         fronts = [front for one in live if (front := engine.frontier(one.name)) is not None]
         everyone_began = all(one.total for one in live)  # a clock set by one input would make the others' first lines late
         if everyone_began and fronts and min(fronts) - lateness > clock:

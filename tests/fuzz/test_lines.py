@@ -62,12 +62,12 @@ def told(name: str, text: bytes, cuts: list[int]) -> tuple[Engine, list[Change]]
     engine, found = engine_of(name), []
     places = [0, *sorted(cut % (len(text) + 1) for cut in cuts), len(text)]
     for start, end in itertools.pairwise(places):
-        found += engine.feed("log", text[start:end], 1_795_420_800.0)
+        engine.feed("log", text[start:end], 1_795_420_800.0)
         front = engine.frontier("log")
         if front is not None:
             found += engine.advance(front - 2.0)
     engine.taken()
-    found += engine.end_source("log")
+    engine.end_source("log")
     found += engine.finish()
     return engine, found
 

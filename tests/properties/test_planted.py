@@ -84,7 +84,7 @@ def everything_served(scene: Traffic) -> str:
         out.extend(json.dumps(change_row(change)) + repr(change) for change in changes)
 
     for name, text in sorted(scene.logs.items()):
-        hear(engine.feed(name, text))
+        engine.feed(name, text)
         turn.take(engine.taken(), 0.0)
     fronts = [front for name in scene.logs if (front := engine.frontier(name)) is not None]
     for step in range(8):
@@ -121,10 +121,9 @@ def everything_printed(scene: Traffic) -> str:
 def everything_told(scene: Traffic) -> str:
     """What people are told: every alert as a message, in all three forms, and what the state keeps of alerts, messages and what waits."""
     engine = laws.engine_for(scene.logs, live=True)
-    changes: list[Change] = []
     for name, text in sorted(scene.logs.items()):
-        changes += engine.feed(name, text)
-    changes += engine.finish()
+        engine.feed(name, text)
+    changes = engine.finish()
     shipped = compile_policy(catalogue().alerts, catalogue().diagnoses)
     loud = Policy([replace(rule, severity="high") for rule in shipped.rules], shipped.titles)
     seen = preview(loud, [(max((change.at for change in changes), default=0.0), changes)])

@@ -79,12 +79,12 @@ class Life:
             if end == len(text):
                 break
         turn = Turn()
-        changes = self.engine.feed(name, text[start:end])
+        self.engine.feed(name, text[start:end])
         self.at[name] = end
         turn.take(self.engine.taken(), 0.0)
         turn.standings[name] = Standing(name, str(end), self.engine.place(name))
         turn.watermark = self.seen()
-        changes += self.engine.advance(turn.watermark)
+        changes = self.engine.advance(turn.watermark)
         if chance.random() < self.rate:
             self.deaths += 1  # before anything of this turn was written
             await self.begin()
@@ -105,7 +105,7 @@ class Life:
 
     async def end(self) -> list[dict[str, Any]]:
         for name in sorted(self.logs):
-            self.finals.hear(self.engine.end_source(name))
+            self.engine.end_source(name)
         self.finals.hear(self.engine.finish())
         await self.journal.close()
         return self.finals.table()

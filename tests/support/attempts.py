@@ -116,9 +116,8 @@ class ToldEngine:
     def taken(self) -> list[Taken]:
         return []
 
-    def feed(self, source: str, block: bytes, seen_at: float | None = None) -> list[Change]:
+    def feed(self, source: str, block: bytes, seen_at: float | None = None) -> None:
         self.fed[source] = self.fed.get(source, b"") + block
-        return []
 
     def is_calm(self, watermark: float) -> bool:
         return True
@@ -129,8 +128,8 @@ class ToldEngine:
     def oldest(self, source: str) -> float | None:
         return None
 
-    def end_source(self, source: str) -> list[Change]:
-        return []
+    def end_source(self, source: str) -> None:
+        """No line of it waits."""
 
     def deaf(self, sources: Iterable[str]) -> None:
         self.unheard = set(sources)

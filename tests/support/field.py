@@ -53,7 +53,9 @@ def made_of(log: bytes) -> list[dict[str, Any]]:
     """The attempts of a proxy's log, probes left out, those with the most lines first."""
     engine = Engine(catalogue())
     engine.open_source("access.log", "nginx-proxy")
-    changes = [*engine.feed("access.log", log), *engine.end_source("access.log"), *engine.finish()]
+    engine.feed("access.log", log)
+    engine.end_source("access.log")
+    changes = engine.finish()
     rows = [attempt_row(change.attempt) for change in changes if isinstance(change, Closed)]
     return sorted((row for row in rows if row["outcome"] != "probe"), key=lambda row: -len(row["events"]))
 

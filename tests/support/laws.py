@@ -62,7 +62,7 @@ def engine_for(logs: Logs, **options: Any) -> Engine:
 
 def _end(engine: Engine, finals: Finals, logs: Logs) -> list[dict[str, Any]]:
     for name in sorted(logs):
-        finals.hear(engine.end_source(name))
+        engine.end_source(name)
     finals.hear(engine.finish())
     return finals.table()
 
@@ -77,7 +77,7 @@ def as_blocks(logs: Logs, blocks: Sequence[tuple[str, bytes]], **options: Any) -
     engine = engine_for(logs, **options)
     finals = Finals(watching=engine.options.live)
     for name, block in blocks:
-        finals.hear(engine.feed(name, block))
+        engine.feed(name, block)
     return _end(engine, finals, logs)
 
 
@@ -96,8 +96,8 @@ def stepped(logs: Logs, steps: float, **options: Any) -> list[dict[str, Any]]:
     engine = engine_for(logs, **options)
     finals = Finals(watching=engine.options.live)
     for name, text in sorted(logs.items()):
-        finals.hear(engine.feed(name, text))
-        finals.hear(engine.end_source(name))
+        engine.feed(name, text)
+        engine.end_source(name)
     fronts = [front for name in logs if (front := engine.frontier(name)) is not None]
     if fronts:
         now = min(fronts) - 200.0
@@ -127,10 +127,10 @@ def watched(logs: Logs, chance: random.Random, *, ahead: float = 1.0, **options:
         del left[name][:count]
         cut = chance.randrange(len(block) + 1) if left[name] and chance.random() < 0.3 else len(block)
         block, rest[name] = block[:cut], block[cut:]
-        finals.hear(engine.feed(name, block))
+        engine.feed(name, block)
         if not left[name]:
-            finals.hear(engine.feed(name, rest[name]))
-            finals.hear(engine.end_source(name))
+            engine.feed(name, rest[name])
+            engine.end_source(name)
             del left[name]
         known = [engine.frontier(one) for one in left]
         if known and all(front is not None for front in known):

@@ -28,7 +28,9 @@ def engine(*sources: str, **options: Any) -> Engine:
 
 def run(log: bytes, **options: Any) -> list[Change]:
     made = engine(**options)
-    return [*made.feed("nginx", log), *made.end_source("nginx"), *made.finish()]
+    made.feed("nginx", log)
+    made.end_source("nginx")
+    return made.finish()
 
 
 # what becomes of attempts
@@ -239,7 +241,7 @@ def test_an_error_line_tells_why_the_proxy_answered_itself() -> None:
 
 def test_nothing_is_decided_before_the_watermark_has_passed_it() -> None:
     made = engine()
-    assert made.feed("nginx", proxy(story())) == []
+    made.feed("nginx", proxy(story()))
     assert made.advance(BASE - 10.0) == []
     assert made.next_deadline() is None, "the watermark has not reached the first line"
     assert made.advance(BASE + 4.5) == []
@@ -274,7 +276,7 @@ def test_who_watches_hears_of_every_step_and_of_every_new_verdict() -> None:
     made = engine(live=True)
     heard: list[Change] = []
     for row in story().splitlines():
-        heard += made.feed("nginx", proxy(row))
+        made.feed("nginx", proxy(row))
         heard += made.advance(BASE + float(row.split()[0]) + 0.05)
     for seconds in range(5, 300, 5):
         heard += made.advance(BASE + seconds)
@@ -354,7 +356,7 @@ def test_more_open_attempts_than_allowed_are_evicted_the_quietest_first_and_coun
     made = engine(max_open=5)
     changes: list[Change] = []
     for number in range(30):
-        changes += made.feed("nginx", proxy(f"{number * 6} claude POST /mcp 401 at 203.0.113.{number}"))
+        made.feed("nginx", proxy(f"{number * 6} claude POST /mcp 401 at 203.0.113.{number}"))
         changes += made.advance(BASE + number * 6 + 5.9)
         assert len(made.open_attempts()) <= 7
     changes += made.finish()

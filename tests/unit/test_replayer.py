@@ -25,7 +25,7 @@ class Tape:
         self.bytes[name] = 0
         self.said.append(f"open {Path(name).name} {format}")
 
-    def feed(self, source: str, block: bytes, seen_at: float | None = None) -> list[Change]:
+    def feed(self, source: str, block: bytes, seen_at: float | None = None) -> None:
         self.bytes[source] += len(block)
         self.said.append(f"feed {Path(source).name}")
         for line in block.split(b"\n"):
@@ -34,14 +34,12 @@ class Tape:
                 if self.watermarks and int(stamp) < self.watermarks[-1]:
                     self.late += 1
                 self.fronts[source] = max(self.fronts[source] or 0, int(stamp))
-        return []
 
     def frontier(self, source: str) -> float | None:
         return self.fronts[source]
 
-    def end_source(self, source: str) -> list[Change]:
+    def end_source(self, source: str) -> None:
         self.said.append(f"end {Path(source).name}")
-        return []
 
     def advance(self, watermark: float) -> list[Change]:
         self.watermarks.append(watermark)

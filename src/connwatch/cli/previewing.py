@@ -42,15 +42,14 @@ class _Clocked:
     def open_source(self, name: str, format: str = "auto") -> None:  # noqa: A002 - as Player has it
         self._engine.open_source(name, format)
 
-    def feed(self, source: str, block: bytes, seen_at: float | None = None) -> list[Change]:
+    def feed(self, source: str, block: bytes, seen_at: float | None = None) -> None:
         if self._engine.frontier(source) is None:  # the first line says when it all began
             line, end, block = block.partition(b"\n")
             self._take(source, line + end, seen_at)
         self._take(source, block, seen_at)
-        return []
 
     def _take(self, source: str, block: bytes, seen_at: float | None) -> None:
-        self._keep(self._engine.feed(source, block, seen_at))
+        self._engine.feed(source, block, seen_at)
         at = self._engine.frontier(source)
         if at is not None:
             self._began, self._newest = min(self._began, at), max(self._newest, at)
@@ -58,8 +57,8 @@ class _Clocked:
     def frontier(self, source: str) -> float | None:
         return self._engine.frontier(source)
 
-    def end_source(self, source: str) -> list[Change]:
-        return self._keep(self._engine.end_source(source))
+    def end_source(self, source: str) -> None:
+        self._engine.end_source(source)
 
     def advance(self, watermark: float) -> list[Change]:
         if self._reached == -math.inf:

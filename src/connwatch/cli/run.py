@@ -70,7 +70,7 @@ def run(config: Path | None, listen: str | None) -> int:
 
     def renewed() -> Renewed:
         setup, _, sources = _followed(config, preparing(config)())
-        return Renewed(engine_of(setup), sources, orders_of(setup))
+        return Renewed(engine_of(setup), sources, setup.lateness, orders_of(setup))
 
     service = Service(
         engine_of(setup),

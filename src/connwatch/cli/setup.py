@@ -71,7 +71,6 @@ class Setup:
         wanted = self.settings.engine
         options = EngineOptions(
             max_open=wanted.max_open,
-            lateness=wanted.lateness_seconds,
             mcp_paths=wanted.mcp_paths,
             endpoints=wanted.endpoints,
             servers=wanted.servers,

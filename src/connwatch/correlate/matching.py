@@ -14,9 +14,12 @@ __all__ = ["Edges", "best_matching", "posteriors"]
 _Pair = tuple[int, int]
 Edges = dict[int, dict[int, float]]  # left node -> right node -> weight
 
+_EPSILON = 0.02
+_DAMPING = 0.5
 
-def best_matching(edges: Edges, *, epsilon: float = 0.02) -> dict[int, int]:
-    """A matching whose weight is within `epsilon` per edge of the best (Bertsekas' auction). Only edges above 0 are used."""
+
+def best_matching(edges: Edges) -> dict[int, int]:
+    """A matching whose weight is within 0.02 per edge of the best (Bertsekas' auction). Only edges above 0 are used."""
     prices: dict[int, float] = {}
     owner: dict[int, int] = {}
     matched: dict[int, int] = {}
@@ -38,7 +41,7 @@ def best_matching(edges: Edges, *, epsilon: float = 0.02) -> dict[int, int]:
                 second = value
         if choice < 0:
             continue
-        prices[choice] = prices.get(choice, 0.0) + (best - second) + epsilon
+        prices[choice] = prices.get(choice, 0.0) + (best - second) + _EPSILON
         loser = owner.get(choice)
         owner[choice] = left
         matched[left] = choice
@@ -48,7 +51,7 @@ def best_matching(edges: Edges, *, epsilon: float = 0.02) -> dict[int, int]:
     return matched
 
 
-def posteriors(edges: Edges, *, sweeps: int = 20, damping: float = 0.5) -> dict[_Pair, float]:
+def posteriors(edges: Edges, *, sweeps: int = 20) -> dict[_Pair, float]:
     """The probability of each edge when every node has at most one partner: sum-product, damped, `sweeps` times."""
     pairs: list[_Pair] = []
     weight: list[float] = []
@@ -65,8 +68,8 @@ def posteriors(edges: Edges, *, sweeps: int = 20, damping: float = 0.5) -> dict[
     rights = [row for row in by_right.values() if len(row) > 1]
     from_left, from_right = [1.0] * len(pairs), [1.0] * len(pairs)
     for _ in range(sweeps if lefts or rights else 0):
-        moved = _tell(lefts, weight, from_right, from_left, damping)
-        moved = max(moved, _tell(rights, weight, from_left, from_right, damping))
+        moved = _tell(lefts, weight, from_right, from_left)
+        moved = max(moved, _tell(rights, weight, from_left, from_right))
         if moved < 1e-3:
             break
     out: dict[_Pair, float] = {}
@@ -76,7 +79,7 @@ def posteriors(edges: Edges, *, sweeps: int = 20, damping: float = 0.5) -> dict[
     return out
 
 
-def _tell(nodes: list[list[int]], weight: list[float], heard: list[float], told: list[float], damping: float) -> float:
+def _tell(nodes: list[list[int]], weight: list[float], heard: list[float], told: list[float]) -> float:
     """One half of a sweep: every node of one side (given as its edges) answers what the other side said. Gives the largest change, relative."""
     moved = 0.0
     for edges in nodes:
@@ -85,7 +88,7 @@ def _tell(nodes: list[list[int]], weight: list[float], heard: list[float], told:
         for edge, term in zip(edges, terms, strict=True):
             old = told[edge]
             rest = total - term
-            change = damping * ((1.0 / rest if rest > 1e-12 else 1e12) - old)
+            change = _DAMPING * ((1.0 / rest if rest > 1e-12 else 1e12) - old)
             part = change / old if old > 1e-12 else change * 1e12
             if part > moved or -part > moved:
                 moved = part if part > 0.0 else -part

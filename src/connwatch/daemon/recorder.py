@@ -56,6 +56,7 @@ SWITCH_SECONDS = 0.001  # how soon a busy engine lets go of the interpreter for 
 class _Exchange:
     engine: Engine
     sources: list[Source]
+    lateness: float
     done: asyncio.Future[None]
 
 
@@ -114,9 +115,9 @@ class Recorder:
         self._ending = True
         self.stop()
 
-    async def exchange(self, engine: Engine, sources: Sequence[Source]) -> None:
-        """Go on with another engine, which is new, and other sources. Returns when they are in place; needs a journal."""
-        self._exchange = _Exchange(engine, list(sources), asyncio.get_running_loop().create_future())
+    async def exchange(self, engine: Engine, sources: Sequence[Source], lateness: float) -> None:
+        """Go on with another engine, which is new, other sources and another lateness. Returns when they are in place; needs a journal."""
+        self._exchange = _Exchange(engine, list(sources), lateness, asyncio.get_running_loop().create_future())
         self._wake()
         await self._exchange.done
 
@@ -179,7 +180,7 @@ class Recorder:
     async def _change_over(self, exchange: _Exchange) -> None:
         assert self._journal is not None  # noqa: S101 - said in `exchange`
         await self._journal.flush()
-        self.engine, self.sources, self._exchange = exchange.engine, exchange.sources, None
+        self.engine, self.sources, self._lateness, self._exchange = exchange.engine, exchange.sources, exchange.lateness, None
         self._begin_with(exchange.sources)
         exchange.done.set_result(None)
 
@@ -205,17 +206,16 @@ class Recorder:
 
     async def _turn(self) -> None:
         turn = Turn()
-        changes: list[Change] = []
         for _ in range(BATCHES_A_TURN):
             if not self._intake.count:
                 break
-            changes += await self._feed(await self._intake.take(), turn)
+            await self._feed(await self._intake.take(), turn)
         now = self._timekeeper.time(waiting=bool(self._intake.count))
         turn.watermark = self._watermark.value(now)
         if self.engine.is_calm(turn.watermark):
-            changes += self.engine.advance(turn.watermark)
+            changes = self.engine.advance(turn.watermark)
         else:
-            changes += await asyncio.to_thread(self.engine.advance, turn.watermark)
+            changes = await asyncio.to_thread(self.engine.advance, turn.watermark)
         if news := self.ear.listen(self._watermark.deaf(now), now):
             turn.marks += news
             self.engine.deaf(self._streams.of(self.ear.deaf))
@@ -226,9 +226,8 @@ class Recorder:
         self.turned_at = time.monotonic()
         self._on_turn()
 
-    async def _feed(self, arrival: Arrival, turn: Turn) -> list[Change]:
+    async def _feed(self, arrival: Arrival, turn: Turn) -> None:
         source, batch = arrival.source, arrival.batch
-        changes: list[Change] = []
         self._streams.meet(source, batch)
         turn.marks += batch.marks
         if batch.gap is not None:
@@ -236,20 +235,19 @@ class Recorder:
             self.engine.missed(batch.stream, batch.gap.start, batch.gap.end)
         if batch.data:
             if len(batch.data) >= BIG_BATCH:
-                changes += await asyncio.to_thread(self.engine.feed, batch.stream, batch.data, batch.seen_at)
+                await asyncio.to_thread(self.engine.feed, batch.stream, batch.data, batch.seen_at)
             else:
-                changes += self.engine.feed(batch.stream, batch.data, batch.seen_at)
+                self.engine.feed(batch.stream, batch.data, batch.seen_at)
             self._data_at = self._now()
         self._timekeeper.read(batch.seen_at)
         if batch.state == "ended":
             for stream in self._streams.of({source.name}):
                 if batch.stream in (stream, EVERY_STREAM):
-                    changes += self.engine.end_source(stream)
+                    self.engine.end_source(stream)
         self._note(source, batch, turn)
         frontier, oldest = self._frontier(batch.stream), self.engine.oldest(batch.stream) if batch.data else None
         self.ear.heard(source, batch, frontier)
         self._watermark.heard(source.name, batch.stream, batch.state, frontier, self._now(), batch.seen_at, oldest)
-        return changes
 
     def _note(self, source: Source, batch: Batch, turn: Turn) -> None:
         """What of this batch goes into the journal."""

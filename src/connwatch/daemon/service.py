@@ -56,6 +56,7 @@ class Renewed:
 
     engine: Engine
     sources: Sequence[Source]
+    lateness: float
     orders: Orders
 
 
@@ -65,7 +66,7 @@ class Service:
 
     `renew` reads the configuration again; it raises ConnwatchError where something is wrong with it. `orders` is what it says of telling people;
     None: nobody is told of anything, and nothing of it is kept.
-    `now` and `pace`: see Recorder. `hosts` and `causes`: see Labels. `until_end`: return when every source has ended.
+    `now` and `pace`: see Recorder. `hosts` and `causes`: see Labels.
     """
 
     engine: Engine
@@ -74,7 +75,6 @@ class Service:
     lateness: float = 2.0
     now: Callable[[], float] = time.time
     pace: float = 1.0
-    until_end: bool = False
     token: str | None = None
     hosts: Iterable[str] = ()
     causes: Iterable[tuple[str, str]] = ()
@@ -108,7 +108,6 @@ class Service:
             lateness=self.lateness,
             now=self.now,
             pace=self.pace,
-            until_end=self.until_end,
             heartbeat=HEARTBEAT if watchdog is None else min(HEARTBEAT, watchdog / 3),
             on_turn=self.manager.feed,
             teller=None if self.newsroom is None else self.newsroom.teller,
@@ -175,7 +174,7 @@ class Service:
             problems = "; ".join(str(error).splitlines())
             log.error("the new configuration is not used, the old one goes on: %s", problems)  # noqa: TRY400 - the sentence is the news
         else:
-            await self.recorder.exchange(new.engine, new.sources)
+            await self.recorder.exchange(new.engine, new.sources, new.lateness)
             if self.newsroom is not None:
                 await self.newsroom.renew(new.orders)
             self.sources = new.sources

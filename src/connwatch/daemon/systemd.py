@@ -26,10 +26,6 @@ class ServiceManager:
         """The daemon does its work from now on."""
         self._send(f"READY=1\nSTATUS={_one_line(status)}")
 
-    def status(self, status: str) -> None:
-        """One line that `systemctl status` shows."""
-        self._send(f"STATUS={_one_line(status)}")
-
     def reloading(self) -> None:
         """A new configuration is looked at; `ready` says that this is over (Type=notify-reload)."""
         self._send(f"RELOADING=1\nMONOTONIC_USEC={time.monotonic_ns() // 1000}")

@@ -24,16 +24,16 @@ _MEMO_LIMIT = 4096
 _MCP = frozenset({Stage.CHALLENGE, Stage.SESSION, Stage.INITIALIZE, Stage.DISCOVER})
 
 
-def judge(attempt: Attempt, catalogue: Catalogue, *, now: float | None, deaf: frozenset[str] = frozenset(), late_ok: bool = True) -> float | None:
+def judge(attempt: Attempt, catalogue: Catalogue, *, now: float | None, deaf: frozenset[str] = frozenset()) -> float | None:
     """Fill in everything of `attempt` that follows from its steps, which are ordered by start time. Returns its deadline at `now`.
 
     `now` is the watermark in event time (seconds since the epoch), None at the end of the input, when every limit has passed.
-    `deaf` names the sources that cannot be heard at present. `late_ok` False: nothing more can come, so limits count as passed.
+    `deaf` names the sources that cannot be heard at present.
     """
     if not attempt.steps:
         return None
     book = book_of(catalogue)
-    state, verdict, family = _settle(attempt, book, now if late_ok else None)
+    state, verdict, family = _settle(attempt, book, now)
     attempt.client = family
     attempt.server = _server(attempt)
     place_in_time(attempt)

@@ -71,25 +71,26 @@ class AccessLines:
         # What repeats from line to line is looked up; only what is new is read by the slower ways below. The empty last value stands
         # for places that the format does not have.
         values = (*found.groups(""), "")
+        logged = values[self._address]
+        address = logged if self._one_address and 2 < len(logged) < 46 and logged.isprintable() else self._address_of(values)
         known = self._requests.get(values[self._request])
         if known is not None:
             method, path = known
             params: dict[str, str] = {}
             keys: list[tuple[str, str]] = []
         else:
-            target = self._target(values)
+            target = self._target(values, self._visitor(address))
             method, path, params, keys = target.method, target.path, target.params, target.keys
         at = stamps.clf(values[self._local]) if self._stamp_only and engine is None else None
         coarse = at is not None
         if at is None:
             at, coarse = self._time(values, engine, seen_at)
-        address = values[self._address]
         status, size, duration = values[self._status], values[self._size], values[self._duration]
         request = Request(
             source, number, number, at, coarse, self._role, self._name,
             method, path, params,
             self._hosts.get(values[self._host]) or self._host_of(values),
-            address if self._one_address and 2 < len(address) < 46 and address.isprintable() else self._address_of(values),
+            address,
             self._agents.get(values[self._agent]) or self._agent_of(values),
             _STATUSES.get(status) or (int(status) if status.isdecimal() and len(status) < 6 else None),
             int(size) if size.isdecimal() and len(size) < 20 else None,
@@ -104,14 +105,17 @@ class AccessLines:
             reader(request, unescape(value, self.log_format.escape) if "\\" in value else value, self._redactor)
         return request
 
-    def _target(self, values: tuple[str, ...]) -> Target:
+    def _visitor(self, address: str | None) -> str:
+        return address or "" if self._role == "proxy" else ""
+
+    def _target(self, values: tuple[str, ...], visitor: str) -> Target:
         escape = self.log_format.escape
         if self._request >= 0:
-            return self._lines.line(values[self._request], escape)
+            return self._lines.line(values[self._request], escape, visitor)
         uri = next((values[index] for index in self._uri_places), "")
         if "?" not in uri and values[self._args] not in _ABSENT:
             uri = f"{uri}?{values[self._args]}"
-        return self._lines.target(values[self._method], unescape(uri, escape))
+        return self._lines.target(values[self._method], unescape(uri, escape), visitor)
 
     def _time(self, values: tuple[str, ...], engine: float | None, seen_at: float | None) -> tuple[float | None, bool]:
         """When the request ended, and whether that is known to the second only."""
@@ -178,7 +182,7 @@ class AccessLines:
             query = plain.partition("?")[2].partition("#")[0]
             if query:
                 request.referer_params = self._redactor.params(query)
-                request.keys = list(dict.fromkeys((*request.keys, *keys_of(query, request.referer_params))))
+                request.keys = list(dict.fromkeys((*request.keys, *keys_of(query, request.referer_params, self._visitor(request.address)))))
             else:
                 _remember(self._referers, value, known)
         request.referer = known

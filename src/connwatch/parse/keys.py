@@ -1,4 +1,4 @@
-"""Which parameters tie requests together, and under which kind of key. Sees values before they are digests, because short ones prove nothing.
+"""Which parameters tie requests together, and under which kind of key. Sees values before they are digests, because short ones prove less.
 
 `model.record` says what the kinds mean; `correlate.exact` which of them are beyond doubt.
 """
@@ -26,24 +26,30 @@ _TRANSACTIONS = frozenset(
     "login_challenge consent_challenge interaction interaction_id auth_request auth_req_id auth_request_id request_uri authz authz_id "
     "grant_id oauth_request".split()
 )
-_SHORTEST_TRANSACTION = 8
+_LONG, _SHORT = 8, 2  # characters of a value that stands for one sign-in alone, and of one that does for one visitor
 
 
-def keys_of(query: str, params: Mapping[str, str]) -> list[tuple[str, str]]:
-    """The exact keys in a query string as (kind, value); `params` is what the redactor made of it."""
+def keys_of(query: str, params: Mapping[str, str], visitor: str = "") -> list[tuple[str, str]]:
+    """The exact keys in a query string as (kind, value); `params` is what the redactor made of it.
+
+    `visitor` is the address of who asks, "" where the log does not know it (an application's names the proxy).
+    """
     keys = []
     for name, value in params.items():
         lowered = name.lower()
         kind = _KINDS.get(lowered)
-        if kind is None and lowered in _TRANSACTIONS and _is_of_one_sign_in(query, name):
-            kind = "transaction"
         if kind is not None and value:
             keys.append((kind, value))
+        elif lowered in _TRANSACTIONS and (size := _size(query, name)) >= _SHORT:
+            if size >= _LONG:
+                keys.append(("transaction", value))
+            elif visitor:
+                keys.append(("transaction", f"{value} of {visitor}"))
     return keys
 
 
-def _is_of_one_sign_in(query: str, name: str) -> bool:
-    """Whether the value of `name` is nothing that a program counts (`flow=1`) or calls by a word (`flow=authorization_code`)."""
+def _size(query: str, name: str) -> int:
+    """How long the value of `name` is; 0 for a word (`flow=authorization_code`), which names no sign-in."""
     at = f"&{query}".find(f"&{name}=")
     value = query[at + len(name) + 1 :].partition("&")[0] if at >= 0 else ""
-    return len(value) >= _SHORTEST_TRANSACTION and (token_like(value) or any(map(str.isdigit, value)))
+    return len(value) if token_like(value) or any(map(str.isdigit, value)) else 0

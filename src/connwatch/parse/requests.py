@@ -37,22 +37,22 @@ class RequestLines:
         #: Method and path of request lines (as they were logged) without a query.
         self.known: dict[str, tuple[str, str]] = {}
 
-    def line(self, request: str, escape: str = "none") -> Target:
+    def line(self, request: str, escape: str = "none", visitor: str = "") -> Target:
         """nginx's `$request`, `POST /mcp HTTP/1.1`, as logged; anything else (a TLS hello on port 80, an empty line) has no method."""
         known = self.known.get(request)
         if known is not None:
             return Target(*known)
         method, _, rest = unescape(request, escape).partition(" ")
         target, _, protocol = rest.rpartition(" ")
-        read = self.target(method, target if protocol.startswith("HTTP/") else rest)
+        read = self.target(method, target if protocol.startswith("HTTP/") else rest, visitor)
         if not read.params and len(request) <= _LONGEST_KNOWN:
             if len(self.known) >= _MEMO_SIZE:
                 self.known.clear()
             self.known[request] = (read.method, read.path)
         return read
 
-    def target(self, method: str, target: str) -> Target:
-        """Method and request target (RFC 9112 section 3.2); an absolute target keeps its path only."""
+    def target(self, method: str, target: str, visitor: str = "") -> Target:
+        """Method and request target (RFC 9112 section 3.2); an absolute target keeps its path only. `visitor`: see `keys_of`."""
         if _METHOD.fullmatch(method) is None:
             return Target("", "")
         if not target.startswith("/"):
@@ -64,5 +64,5 @@ class RequestLines:
         read = Target(method, self._redactor.path(path))
         if query:
             read.params = self._redactor.params(query)
-            read.keys = keys_of(query, read.params)
+            read.keys = keys_of(query, read.params, visitor)
         return read

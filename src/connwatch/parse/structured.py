@@ -97,13 +97,15 @@ class FieldReader:
         if not self._map.begins and (status is None or not 100 <= status <= 599):
             return None
         raw = self._text(values, "target") or self._text(values, "path")
-        target = self._requests.target(self._text(values, "method").upper(), raw)
+        address = self._bounded(self._text(values, "address").partition(",")[0].strip())
+        visitor = address or "" if self._map.role == "proxy" else ""
+        target = self._requests.target(self._text(values, "method").upper(), raw, visitor)
         if not target.method or not raw:
             return None
         query = self._text(values, "query").removeprefix("?")
         if query and not target.params:
             target.params = self._redactor.params(query)
-            target.keys = keys_of(query, target.params)
+            target.keys = keys_of(query, target.params, visitor)
         duration = duration_of(*self._raw(values, "duration"))
         if self._map.role == "app" and at is not None and duration is not None and not self._map.begins:
             at -= duration
@@ -123,7 +125,7 @@ class FieldReader:
             path=target.path,
             params=target.params,
             host=self._bounded(self._text(values, "host") or _host(raw)),
-            address=self._bounded(self._text(values, "address").partition(",")[0].strip()),
+            address=address,
             agent=self._redactor.text(self._text(values, "agent"))[:_LONGEST_AGENT] or None,
             status=status,
             size=whole_of(self._raw(values, "size")[0]),
@@ -132,7 +134,7 @@ class FieldReader:
             referer_params=referer_params,
             upstream=self._bounded(self._text(values, "upstream")),
             authorization=authorization,
-            keys=list(dict.fromkeys((*target.keys, *found.keys, *keys_of(referer_query, referer_params)))),
+            keys=list(dict.fromkeys((*target.keys, *found.keys, *keys_of(referer_query, referer_params, visitor)))),
             facts=found.facts,
         )
 

@@ -23,7 +23,6 @@ class Families:
 
     def __init__(self, catalogue: Catalogue) -> None:
         clients = list(catalogue.clients.values())
-        self._hosted = {client.family: client.hosted for client in clients if client.family != "other"}
         self._redirects = [(pattern, client.family) for client in clients for pattern in client.redirects]
         self._redirect_hints = [(pattern, client.family) for client in clients for pattern in client.redirect_hints]
         self._client_ids = [(pattern, client.family) for client in clients for pattern in client.client_ids]
@@ -33,10 +32,6 @@ class Families:
         self._networks: list[tuple[ipaddress.IPv4Network | ipaddress.IPv6Network, str]] | None = None
         self._patterns: dict[str, re.Pattern[str]] = {}
         self._addresses: dict[str, str | None] = {}
-
-    def hosted(self, family: str | None) -> bool:
-        """Whether the family's backend talks to servers (then steps follow in seconds) and not a program on the user's machine."""
-        return self._hosted.get(family or "", False)
 
     def named(self, profile: AgentProfile, params: Mapping[str, str], facts: Mapping[str, str], endpoint: bool) -> tuple[str, str] | None:
         """The family that the request names, by its strongest ground. `endpoint`: an MCP, OAuth or metadata endpoint, not a page."""

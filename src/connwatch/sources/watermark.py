@@ -110,7 +110,3 @@ class Watermark:
             if one.state == "down" and now - one.since > self._hold_max:
                 found[source] = min(one.since, found.get(source, now))
         return found
-
-    def caught_up(self) -> bool:
-        """Whether no stream is still reading a backlog."""
-        return all(one.state != "catching_up" for one in self._seen.values())

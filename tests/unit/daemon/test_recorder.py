@@ -31,14 +31,15 @@ class Engine(ToldEngine):
         self.newest: dict[str, float] = {}
         self.due: float | None = None
         self.last: float | None = None
+        self.waiting: list[Change] = []
 
-    def feed(self, source: str, block: bytes, seen_at: float | None = None) -> list[Change]:
+    def feed(self, source: str, block: bytes, seen_at: float | None = None) -> None:
         self.story.append(f"feed {source} {block.decode().strip()}")
         stamp = block.split()[0] if block.strip() else b""
         if stamp.isdigit():
             self.newest[source] = float(stamp)
         self.last = float(stamp) if stamp.isdigit() else None
-        return [Opened(1.0, self.attempts[0])]
+        self.waiting.append(Opened(1.0, self.attempts[0]))
 
     def oldest(self, source: str) -> float | None:
         return self.last
@@ -46,14 +47,14 @@ class Engine(ToldEngine):
     def frontier(self, source: str) -> float | None:
         return self.newest.get(source)
 
-    def end_source(self, source: str) -> list[Change]:
+    def end_source(self, source: str) -> None:
         self.story.append(f"end {source}")
-        return []
 
     def advance(self, watermark: float) -> list[Change]:
         if watermark > float("-inf") and (not self.story or self.story[-1] != f"advance {watermark:g}"):
             self.story.append(f"advance {watermark:g}")
-        return []
+        said, self.waiting = self.waiting, []
+        return said
 
     def next_deadline(self) -> float | None:
         return self.due

@@ -108,11 +108,6 @@ def test_a_page_fetched_for_a_user_names_nobody() -> None:
     assert events("claude GET /blog 200") == [None]
 
 
-def test_hosted() -> None:
-    families = Families(catalogue())
-    assert [families.hosted(name) for name in ("claude", "chatgpt", "claude-code", "other", None)] == [True, True, False, False, False]
-
-
 @pytest.mark.parametrize(
     ("redirect", "host"),
     [
