@@ -26,8 +26,9 @@ from connwatch.parse.again import Again
 from connwatch.parse.blocks import BlockReader
 from connwatch.parse.redact import Redactor
 from connwatch.rules.agents import Agents
-from connwatch.rules.candidates import Candidates, covers
+from connwatch.rules.candidates import Candidates
 from connwatch.rules.catalogue import Catalogue
+from connwatch.rules.endpoints import Endpoints
 from connwatch.rules.glance import Glance
 from connwatch.rules.stages import Classifier, Options
 
@@ -35,8 +36,6 @@ __all__ = ["Engine", "EngineOptions", "Stats"]
 
 _NEVER = float("-inf")
 _FEW = 4
-_RESOURCE_METADATA = "/.well-known/oauth-protected-resource/"
-_NO_CLIENTS = frozenset({"browser", "noise"})
 
 
 @dataclass(slots=True)
@@ -73,19 +72,23 @@ class Engine:
         self._catalogue = catalogue
         self._redactor = Redactor(key)
         endpoints = {path: Stage(stage) for path, stage in self.options.endpoints.items()}
-        self._agents = Agents(catalogue)
+        self._endpoints = Endpoints(Agents(catalogue))
         known = Options(frozenset(self.options.mcp_paths), endpoints)
         self.glance, self._classifier = Glance(catalogue, known), Classifier(catalogue, known)
         self._candidates = Candidates(catalogue, [*self.options.mcp_paths, *self.options.endpoints])
         self._sources: dict[str, _Source] = {}
-        self._order: Reorder[Request | Detail | Trouble] = Reorder()
-        self._joiner = Joiner(self._classify, self._grown)
-        self._ledger = Ledger(catalogue, Tables.of(catalogue.order), max_open=self.options.max_open, live=self.options.live)
-        self._watermark = _NEVER
+        self._begin()
         self._changes: list[Change] = []  # what the run that is going on has brought so far
         self._events = 0
         self._closed = Stats()
         self._taken: list[Taken] = []
+
+    def _begin(self, evicted: int = 0) -> None:
+        options, tables = self.options, Tables.of(self._catalogue.order)
+        self._order: Reorder[Request | Detail | Trouble] = Reorder()
+        self._joiner = Joiner(self._classify, self._grown)
+        self._ledger = Ledger(self._catalogue, tables, max_open=options.max_open, live=options.live, evicted=evicted)
+        self._watermark = _NEVER
 
     # sources
 
@@ -164,6 +167,15 @@ class Engine:
         changes += self._count(self._ledger.finish())
         return changes
 
+    def start_over(self) -> list[Change]:
+        """The clock was set back. Close what is under way, whose silence proves nothing then, and take whatever time comes next."""
+        self.deaf(self._sources)
+        changes = self.finish()
+        self._begin(self._ledger.evicted)
+        for one in self._sources.values():
+            one.newest = one.oldest = None
+        return changes
+
     def next_deadline(self) -> float | None:
         """The next instant at which silence alone changes something."""
         return self._ledger.due()
@@ -200,7 +212,7 @@ class Engine:
     # inside
 
     def _reader(self, name: str, format: str, at: Place | None) -> BlockReader:  # noqa: A002 - as above
-        reader = BlockReader(name, format, self._catalogue.formats, self._redactor, self._candidates, self._learn)
+        reader = BlockReader(name, format, self._catalogue.formats, self._redactor, self._candidates, self._endpoints)
         if at is not None:
             reader.resume(at)
         return reader
@@ -260,17 +272,6 @@ class Engine:
 
     def _grown(self, event: Event) -> None:
         self._changes += self._ledger.touch(event)
-
-    def _learn(self, request: Request) -> str | None:
-        """A path that this line shows to be an MCP endpoint, so that plain requests for it are looked at from the next line on."""
-        path = request.path
-        if request.status == 401 and request.method == "POST" and not covers(path):
-            # a browser's or a scanner's 401 is a login form, and would fill the few places with ordinary pages
-            return None if self._agents.profile(request.agent).kind in _NO_CLIENTS else path
-        if _RESOURCE_METADATA in path:
-            suffix = "/" + path.partition(_RESOURCE_METADATA)[2]
-            return None if covers(suffix) else suffix
-        return None
 
     def _count(self, changes: list[Change]) -> list[Change]:
         for change in changes:

@@ -263,6 +263,20 @@ def test_the_clock_does_not_go_back() -> None:
     assert made.advance(BASE) == made.advance(BASE + 3600) == []
 
 
+def test_a_clock_that_was_set_back_ends_what_is_under_way_and_begins_a_new_time() -> None:
+    made = engine(live=True)
+    made.feed("nginx", proxy(story(3600.0, until=6)))
+    made.advance(BASE + 3610)
+    (before,) = made.open_attempts()
+    assert before.outcome is Outcome.WAITING
+    (end,) = [change for change in made.start_over() if isinstance(change, Closed)]
+    assert (end.attempt.id, end.attempt.outcome) == (before.id, Outcome.BLIND), "nobody knows what the silence means"
+    assert (made.open_attempts(), made.next_deadline(), made.frontier("nginx")) == ([], None, None)
+    made.feed("nginx", proxy(story(60.0)))
+    made.advance(BASE + 70)
+    assert [attempt.outcome for attempt in made.open_attempts()] == [Outcome.CONNECTED]
+
+
 def test_the_frontier_is_the_newest_time_read() -> None:
     made = engine()
     assert made.frontier("nginx") is None

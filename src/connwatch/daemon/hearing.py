@@ -34,6 +34,11 @@ class Ear:
         self.deaf = deaf
         return news
 
+    def set_back(self, seconds: float, now: float) -> list[Mark]:
+        """The clock was set back by so much; told, and marked for each source."""
+        log.warning("the clock was set back by %.0f seconds: attempts under way are closed as blind, and time goes on from here", seconds)
+        return [Mark(now, name, "clock-set-back", f"by {seconds:.0f} seconds") for name in self._sources]
+
     def heard(self, source: Source, batch: Batch, frontier: float | None) -> None:
         """A batch was read; `frontier` is the newest stamp of its stream, seconds since the epoch."""
         if not batch.data or frontier is None:

@@ -2,7 +2,8 @@
 
 1. Only this loop touches the engine, so the engine needs no lock and its changes have one order. What may take it long it does on a
    thread, and the loop waits for it: others are answered meanwhile.
-2. The engine's time is the wall clock's only when all that was read is taken, see `timekeeper`.
+2. The engine's time is the wall clock's only when all that was read is taken, see `timekeeper`. Where the clock was set back by more than
+   `SET_BACK`, what is under way is closed as blind and the engine starts over; by less, time stands until the clock is there again.
 3. A turn ends with `advance(watermark)`, see `sources/watermark.py`; then what it brought goes into the journal, and only what stands there
    is published: nobody hears of what a crash could undo.
 4. `stop` ends reading at once and takes what was read already; open attempts stay open, because stopping is not the end of time.
@@ -23,6 +24,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from connwatch.daemon.hearing import Ear
+from connwatch.daemon.nap import Nap
 from connwatch.daemon.restart import Rebuilt, rebuild
 from connwatch.daemon.streams import Streams
 from connwatch.daemon.timekeeper import Timekeeper
@@ -49,6 +51,7 @@ SETTLING = 0.25  # and this often while lines that just came wait for the waterm
 BATCHES_A_TURN = 16
 DRAIN_SECONDS = 4.0
 BIG_BATCH = 8192  # bytes from which reading a batch is no matter of a moment
+SET_BACK = 60.0
 SWITCH_SECONDS = 0.001  # how soon a busy engine lets go of the interpreter for somebody else
 
 
@@ -96,7 +99,7 @@ class Recorder:
         self._data_at = 0.0
         self._stopping = self._ending = False
         self._exchange: _Exchange | None = None
-        self._nap: asyncio.Timeout | None = None
+        self._nap = Nap()
 
     def _begin_with(self, sources: Sequence[Source]) -> None:
         self._watermark = Watermark(self._lateness)
@@ -108,7 +111,7 @@ class Recorder:
     def stop(self) -> None:
         """Ask `run` to drain and return. May be called from a signal handler of the loop."""
         self._stopping = True
-        self._wake()
+        self._nap.wake()
 
     def end(self) -> None:
         """Ask `run` to take what is there as the end of time: drain, finish the engine, return."""
@@ -118,12 +121,8 @@ class Recorder:
     async def exchange(self, engine: Engine, sources: Sequence[Source], lateness: float) -> None:
         """Go on with another engine, which is new, other sources and another lateness. Returns when they are in place; needs a journal."""
         self._exchange = _Exchange(engine, list(sources), lateness, asyncio.get_running_loop().create_future())
-        self._wake()
+        self._nap.wake()
         await self._exchange.done
-
-    def _wake(self) -> None:
-        if self._nap is not None and not self._nap.expired():
-            self._nap.reschedule(asyncio.get_running_loop().time())
 
     async def run(self) -> None:
         """Record until stopped, or, with `until_end`, until every source has ended."""
@@ -155,6 +154,8 @@ class Recorder:
             self._streams.resume(rebuilt.standings)
             self._on_rebuilt(rebuilt)
             await self._commit(Turn(rebuilt.watermark), rebuilt.changes)
+            if (ahead := rebuilt.watermark - self._now()) > SET_BACK:
+                await self._start_over(ahead)
         for source in self.sources:
             self._watermark.expect(source.name, self._now())
             self._streams.expect(source)
@@ -187,14 +188,8 @@ class Recorder:
     async def _rest(self) -> None:
         """Sleep until a batch comes, a deadline is due, or the heart must beat."""
         self._timekeeper.rests(seconds := self._rest_seconds())
-        try:
-            async with asyncio.timeout(seconds) as self._nap:
-                await self._intake.filled()
-        except TimeoutError:
-            pass
-        finally:
-            self._nap = None
-            self._timekeeper.woke()
+        await self._nap.take(seconds, self._intake.filled())
+        self._timekeeper.woke()
 
     def _rest_seconds(self) -> float:
         now = self._now()
@@ -204,7 +199,19 @@ class Recorder:
         left = (due - now) / self._pace
         return max(min(calm, left if left > 0 else 1.0), 0.01)  # overdue means that a source holds the watermark: look again soon
 
+    async def _start_over(self, seconds: float) -> None:
+        """The clock was set back by so much."""
+        now = self._now()
+        changes = await asyncio.to_thread(self.engine.start_over)
+        self.engine.deaf(self._streams.of(self.ear.deaf))
+        self._watermark.set_back(now)
+        self._timekeeper = Timekeeper(self._now)
+        self._data_at = now
+        await self._commit(Turn(self._watermark.value(now), marks=self.ear.set_back(seconds, now), anew=True), changes)
+
     async def _turn(self) -> None:
+        if (ahead := self._watermark.ahead(self._now())) > SET_BACK:
+            await self._start_over(ahead)
         turn = Turn()
         for _ in range(BATCHES_A_TURN):
             if not self._intake.count:

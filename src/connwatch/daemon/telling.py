@@ -61,7 +61,7 @@ class Teller:
         self.desk.hear(turn.changes, now)
         self.mutes.restarts.take(turn.marks)
         self.mutes.deaf = deaf
-        if now - self._looked_at >= LOOK_SECONDS:
+        if abs(now - self._looked_at) >= LOOK_SECONDS:
             self._looked_at = now
             self._look(now, sources, deaf)
         if self.desk.due() <= now:

@@ -34,7 +34,7 @@ class Timekeeper:
     def read(self, at: float | None) -> None:
         """A batch was taken that was read at this time."""
         if at is not None:
-            self._read_at = max(self._read_at, at)
+            self._read_at = min(max(self._read_at, at), self._now())  # what was read before the clock was set back is of now
 
     def rests(self, seconds: float) -> None:
         """The loop rests now, for so long at most."""

@@ -7,14 +7,14 @@ from typing import Literal
 
 __all__ = ["Gap", "Mark", "What"]
 
-What = Literal["started", "stopped", "died", "replaced", "removed", "paused", "resumed", "unreadable", "readable"]
+What = Literal["started", "stopped", "died", "replaced", "removed", "paused", "resumed", "unreadable", "readable", "clock-set-back"]
 
 
 @dataclass(frozen=True, slots=True)
 class Mark:
     """Something on the time line of one source. `at` in seconds since the epoch; `detail` is one short sentence or "" (an exit status, an image).
 
-    "replaced": another container (or another image) under the same name. "unreadable" and "readable" are about a whole source.
+    "replaced": another container (or another image) under the same name. "unreadable", "readable" and "clock-set-back" are about a whole source.
     """
 
     at: float

@@ -118,13 +118,16 @@ class Journal:
             if stream in turn.turned:
                 self._trails.pop(stream, None)
             self._stand(stream, standing)
+        if turn.anew:
+            self._trails = {stream: deque([trail[-1]]) for stream, trail in self._trails.items()}
+            self._dirty |= set(self._trails)
         now = time.monotonic()
         if turn:
             turn.stood = self._watermark
             self._waiting.append((self.first, turn))
             self.first += len(turn.changes)
-            self._urgent = self._urgent or bool(turn.changes or turn.marks or turn.gaps or turn.notices)
-        self._watermark = max(self._watermark, turn.watermark)
+            self._urgent = self._urgent or bool(turn.changes or turn.marks or turn.gaps or turn.notices or turn.anew)
+        self._watermark = turn.watermark if turn.anew else max(self._watermark, turn.watermark)
         if self.trouble:
             due = now - self._tried_at >= AGAIN_SECONDS
         else:
@@ -210,6 +213,10 @@ class Journal:
 
 
 def _write_turn(connection: sqlite3.Connection, first: int, turn: Turn) -> None:
+    if turn.anew:
+        connection.execute("DELETE FROM records")
+        connection.execute("DELETE FROM turns")
+        connection.execute("DELETE FROM meta WHERE name = 'watermark'")
     if turn.taken:
         times = [at if math.isfinite(at) else None for at in (turn.watermark, turn.stood)]
         number = connection.execute("INSERT INTO turns (watermark, stood) VALUES (?, ?)", times).lastrowid

@@ -44,6 +44,7 @@ class Turn:
     alerts: Sequence[Alert] = ()
     notices: Sequence[tuple[Notice, Sequence[str]]] = ()
     stood: float = -math.inf
+    anew: bool = False  # the clock was set back: all that was taken is decided, and nobody is fed with it again
     turned: set[str] = field(default_factory=set)  # streams that went over to another file or container: before it there is nothing to go back to
 
     def take(self, taken: Iterable[Taken], now: float) -> None:
@@ -54,4 +55,4 @@ class Turn:
             self.taken.append((one.source, record.line, at, one.seen_at, written_record(record)))
 
     def __bool__(self) -> bool:
-        return bool(self.taken or self.changes or self.marks or self.gaps or self.alerts or self.notices)
+        return bool(self.taken or self.changes or self.marks or self.gaps or self.alerts or self.notices or self.anew)

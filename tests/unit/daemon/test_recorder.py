@@ -176,19 +176,6 @@ def test_a_source_that_is_down_holds_time_for_a_minute_and_no_longer(caplog: pyt
     assert [record.getMessage().split(":")[0] for record in caplog.records] == ["source down has been unreadable for a minute"]
 
 
-def test_it_can_be_stopped_in_the_moment_in_which_it_wakes_anyway() -> None:
-    async def story() -> None:
-        recorder = Recorder(Engine(), [], [])
-        with pytest.raises(TimeoutError):  # noqa: PT012 - the moment lies inside
-            async with asyncio.timeout(0) as recorder._nap:
-                try:
-                    await asyncio.sleep(10)
-                finally:
-                    recorder.stop()
-
-    asyncio.run(story())
-
-
 def test_from_when_to_when_a_source_was_deaf_is_kept() -> None:
     clock = [1000.0]
     journal = Journal(in_memory())

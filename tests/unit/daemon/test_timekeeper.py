@@ -19,12 +19,18 @@ class Clocks:
 
 def test_while_batches_wait_it_is_when_the_last_one_was_read() -> None:
     clocks = Clocks()
+    clocks.goes_on(60)
     clocks.keeper.read(1003.0)
     clocks.keeper.read(None)
     clocks.keeper.read(1002.0)
-    clocks.goes_on(60)
     assert clocks.keeper.time(waiting=True) == 1003.0
     assert clocks.keeper.time(waiting=False) == 1060.0
+
+
+def test_what_was_read_before_the_clock_was_set_back_is_of_now() -> None:
+    clocks = Clocks()
+    clocks.keeper.read(4600.0)
+    assert clocks.keeper.time(waiting=True) == 1000.0
 
 
 def test_a_loop_that_was_held_up_lets_the_sources_read_first() -> None:

@@ -118,3 +118,58 @@ def test_a_clock_that_is_wrong_for_good_holds_it_for_hold_max() -> None:
     for second in range(200):
         mark.heard("a", "a", "live", 1000.0 + second, 4600.0 + second, 4600.0 + second, 1000.0 + second)
         assert mark.value(4600.0 + second) == (4598.0 + second if second > 60 else 998.0 + second)
+
+
+def test_a_stream_that_ended_is_forgotten_whatever_its_source_says_later() -> None:
+    mark = Watermark(2, hold_max=60)
+    mark.heard("a", "a/1", "live", 100.0, 100)
+    mark.heard("a", "a/1", "ended", 100.0, 110)
+    mark.heard("a", EVERY_STREAM, "down", None, 110)  # nothing matches the pattern now
+    mark.heard("a", "a/2", "live", 120.0, 120)
+    assert mark.value(300) == 298
+    assert mark.deaf(300) == {}
+
+
+def test_a_source_without_any_stream_is_deaf() -> None:
+    mark = Watermark(2, hold_max=60)
+    mark.heard("a", "a/1", "live", 100.0, 100)
+    mark.heard("a", "a/1", "ended", 100.0, 110)
+    mark.heard("a", EVERY_STREAM, "down", None, 110)
+    assert mark.deaf(300) == {"a": 110}
+
+
+def test_a_stream_that_vanished_while_its_source_was_down_is_forgotten() -> None:
+    mark = Watermark(2, hold_max=60)
+    for stream in ("a/1", "a/2"):
+        mark.heard("a", stream, "live", 100.0, 100)
+    mark.heard("a", EVERY_STREAM, "down", None, 110)
+    assert mark.deaf(200) == {"a": 110}
+    mark.heard("a", "a/1", "live", 100.0, 200)
+    assert mark.deaf(200) == {}
+    assert mark.value(261) == 259
+    mark.heard("a", EVERY_STREAM, "down", None, 270)
+    mark.heard("a", "a/1", "live", 100.0, 280)
+    assert mark.value(400) == 398
+    assert mark.deaf(400) == {}
+
+
+def test_a_stream_that_says_itself_that_it_is_down_is_deaf_though_its_source_speaks() -> None:
+    mark = Watermark(2, hold_max=60)
+    mark.heard("a", "a/2", "down", None, 100)
+    mark.heard("a", EVERY_STREAM, "down", None, 110)
+    mark.heard("a", "a/1", "live", 120.0, 120)
+    mark.heard("a", "a/2", "down", None, 120)
+    assert mark.value(300) == 298
+    assert mark.deaf(300) == {"a": 100}
+
+
+def test_it_goes_back_with_the_clock() -> None:
+    mark = Watermark(2, hold_max=60)
+    mark.heard("a", "a", "live", 5000.0, 5000)
+    mark.heard("b", "b", "down", None, 4990)
+    assert mark.value(5060) == 5058
+    assert mark.ahead(1460) == 3598
+    mark.set_back(1460)
+    assert mark.value(1460.5) == float("-inf"), "b has never been heard"
+    assert mark.value(1530) == 1528
+    assert mark.deaf(1530) == {"b": 1460}
