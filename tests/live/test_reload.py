@@ -104,6 +104,17 @@ def test_a_good_configuration_is_taken_and_open_attempts_survive(running: Runnin
     assert running.stop() < 5
 
 
+def test_what_a_running_daemon_cannot_change_is_named(running: Running) -> None:
+    running.configure("[metrics]\nhosts = []\n[engine]\nlateness_seconds = 2\n")
+    running.start()
+    running.configure('[metrics]\nhosts = ["mcp.example.org"]\n[engine]\nlateness_seconds = 1\n')
+    running.config.write_text(running.config.read_text().replace("connwatch.db", "other.db"))
+    running.process.send_signal(signal.SIGHUP)
+    running.until("metrics.hosts, state.path: the new value needs a restart, the old one goes on")
+    assert not (running.folder / "other.db").exists()
+    assert running.stop() < 5
+
+
 def test_a_bad_configuration_changes_nothing_and_says_so(running: Running) -> None:
     running.configure()
     running.start()

@@ -19,6 +19,7 @@ if TYPE_CHECKING:
 
 __all__ = ["run"]
 
+_UNTIL_RESTART = (("http", "listen"), ("http", "token_file"), ("metrics", "hosts"), ("state", "path"), ("state", "keep_days"), ("state", "max_mb"))
 
 _HELP = """Follow the configured logs, keep the attempts, serve the page and the metrics.
 
@@ -69,8 +70,8 @@ def run(config: Path | None, listen: str | None) -> int:
         return setup.engine(live=True, recording=True, key=journal.key)
 
     def renewed() -> Renewed:
-        setup, _, sources = _followed(config, preparing(config)())
-        return Renewed(engine_of(setup), sources, setup.lateness, orders_of(setup))
+        setup, new, sources = _followed(config, preparing(config)())
+        return Renewed(engine_of(setup), sources, setup.lateness, orders_of(setup), _unused(settings, new))
 
     service = Service(
         engine_of(setup),
@@ -89,6 +90,11 @@ def run(config: Path | None, listen: str | None) -> int:
 
     asyncio.run(service.run(plug, ready=ready))
     return 0
+
+
+def _unused(old: Settings, new: Settings) -> list[str]:
+    """The settings that differ, and that a running daemon cannot change."""
+    return [f"{table}.{key}" for table, key in _UNTIL_RESTART if getattr(getattr(old, table), key) != getattr(getattr(new, table), key)]
 
 
 def _followed(config: Path | None, setup: Setup) -> tuple[Setup, Settings, list[Source]]:

@@ -52,12 +52,13 @@ REMEMBERED = 256  # changes from before a restart that readers can still be told
 
 @dataclass(frozen=True, slots=True)
 class Renewed:
-    """What a configuration that was read again asks for; the engine and the sources are new."""
+    """What a configuration that was read again asks for; the engine and the sources are new. `unused` are keys whose new values need a restart."""
 
     engine: Engine
     sources: Sequence[Source]
     lateness: float
     orders: Orders
+    unused: Sequence[str] = ()
 
 
 @dataclass(slots=True)
@@ -180,6 +181,8 @@ class Service:
             self.sources = new.sources
             self.reload = Reload(True, self.now())
             log.info("the new configuration is in use: %s", ", ".join(source.name for source in new.sources))
+            if new.unused:
+                log.warning("%s: the new value needs a restart, the old one goes on", ", ".join(new.unused))
         self.manager.ready(self._status())
 
     def stop(self) -> None:
