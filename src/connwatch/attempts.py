@@ -27,7 +27,7 @@ from connwatch.rules.catalogue import Catalogue
 
 __all__ = ["Ledger"]
 
-_LINGER = 60.0  # seconds after the last event during which a decided attempt may still grow
+_LINGER = 75.0  # seconds after the last event during which a decided attempt may still grow: a request that hangs is logged after a minute
 _NEVER = float("inf")
 
 

@@ -51,6 +51,9 @@ _PATIENT = 6.0  # typical gaps after which a continuation that has not come will
 _OWN_PRIOR = 6.0  # how many links of this log the shipped order is worth
 _TWO_PRIOR = 3.0  # how many observations one step of context is worth against two
 _SHORTEST = 0.0005  # seconds: stamps are no finer in practice
+# Seconds that a request may have waited before the line that ends it, where no duration is logged: nginx's proxy_read_timeout, as
+# long for a client that gave up (the SDKs wait a minute), Cloudflare's limit. Its beginning is taken where it fits best.
+_WAITED = {504: 60.0, 499: 60.0, 524: 100.0}
 _CANNOT_BEGIN = -7.0  # log P of a beginning with what cannot be one
 _HOPELESS = -30.0
 _UNTHINKABLE = -12.0  # nats that no likeness of the clients makes up for
@@ -145,6 +148,9 @@ class Scorer:
             base += _UNASKED
         if self.habits.common_ids and two.event.stage is Stage.AUTHORIZATION:
             base += self._own_id(before, two.event)
+        status = two.event.status
+        if status in _WAITED and two.event.duration is None:
+            gap = max(gap - _WAITED[status], min(gap, 3.672 * step.theta))
         if gap < _SHORTEST:
             gap = _SHORTEST
         density = step.peak * gap * gap * gap * exp(-gap / step.theta) if gap < 40.0 * step.theta else 0.0

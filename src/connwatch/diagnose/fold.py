@@ -59,9 +59,9 @@ class Fold:
     """What the steps of one attempt amount to.
 
     `standing` are the refusals that nothing healed, in order of time. `served` counts MCP POSTs answered 2xx since the first token (all of them
-    where there was none), `results` those of them with a body (not 202). `granted` is the first good token answer, `tokens` their number,
-    `decided` says whether the browser left the consent pages with a decision. `went_on` is the index of the last step that tried to
-    register, to authorize or to get a token; `last_served` the index of the last MCP request that was served.
+    where there was none), `results` those of them with a body (not 202), `run` the most in a row. `granted` is the first good token answer,
+    `tokens` their number. `went_on` is the index of the last step that tried to register, to authorize or to get a token; `last_served`
+    the index of the last MCP request that was served.
     """
 
     tallies: dict[str, Tally] = field(default_factory=dict)
@@ -71,6 +71,8 @@ class Fold:
     rejections: int = 0
     served: int = 0
     results: int = 0
+    run: int = 0
+    running: int = 0  # in a row, up to now
     served_before: int = 0
     lost: int = 0  # POSTs answered 400, 404 or 410 since the last one that was served
     tokens: int = 0
@@ -154,7 +156,7 @@ def _grant(state: Fold, event: Event) -> None:
         served = state.last_served_event
         if not (served is not None and event.coarse and event.at - served.started_at < _SAME_SECOND):
             state.served_before = state.served
-            state.served = state.results = 0
+            state.served = state.results = state.run = state.running = 0
     elif state.last_granted is not None:
         state.regranted += 1
     state.last_granted = event
@@ -204,6 +206,8 @@ def _mcp_good(state: Fold, index: int, event: Event) -> None:
             rank = BEYOND
             state.served += 1
             state.results += event.status != 202
+            state.running += 1
+            state.run = max(state.run, state.running)
             state.lost = 0
             state.last_served = index
             state.last_served_event = event
@@ -219,6 +223,7 @@ def _mcp_bad(state: Fold, index: int, event: Event) -> None:
     if method == "POST":
         state.posts += 1
         state.lost += status in _UNKNOWN_SESSION
+        state.running = 0
     if entitled and status in (401, 403):
         state.rejections += 1
     if state.standing:

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from connwatch.diagnose.book import Book, book_of
 from connwatch.diagnose.fold import Fold, fold
+from connwatch.diagnose.places import is_cut
 from connwatch.diagnose.rules import diagnose
 from connwatch.diagnose.states import stage_states
 from connwatch.diagnose.verdict import Verdict, decide
@@ -43,7 +44,7 @@ def judge(attempt: Attempt, catalogue: Catalogue, *, now: float | None, deaf: fr
     attempt.diagnoses = []
     if verdict.kind == "noise" or (verdict.outcome is Outcome.WAITING and verdict.due is not None):
         return verdict.due
-    if verdict.kind == "good" and not state.standing and not state.explained and not _long_stream(state):
+    if verdict.kind == "good" and not state.standing and not state.explained and not is_cut(state.stream):
         return None
     if verdict.kind == "silence" and deaf and not deaf.isdisjoint(place.source for step in attempt.steps for place in step.event.evidence):
         attempt.outcome = Outcome.BLIND
@@ -110,7 +111,3 @@ def _server(attempt: Attempt) -> str:
                 return event.host
             hosts[event.host] = hosts.get(event.host, 0) + (2 if event.stage is Stage.RESOURCE_METADATA else 1)
     return max(hosts, key=lambda host: hosts[host]) if hosts else ""
-
-
-def _long_stream(state: Fold) -> bool:
-    return state.stream is not None and (state.stream.duration or 0.0) >= 55.0

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Final
 
-from connwatch.diagnose.places import GATEWAY
+from connwatch.diagnose.places import GATEWAY, is_cut, is_sign_in
 from connwatch.diagnose.verdict import EXPIRY
 from connwatch.diagnose.view import View
 from connwatch.model.event import Stage
@@ -13,7 +13,6 @@ from connwatch.model.event import Stage
 __all__ = ["NAMED"]
 
 _SOON: Final = 30.0  # a rejection this soon after a grant is about that grant
-_STREAM_CUT: Final = 55.0  # proxies cut idle streams after 60 s by default; the client's own time-outs are shorter or much longer
 
 
 def _fresh_token(view: View) -> bool:
@@ -71,6 +70,11 @@ def _left_by_redirect(view: View) -> bool:
     return event is not None and event.stage is Stage.AUTHORIZATION and event.status is not None and 300 <= event.status < 400
 
 
+def _sign_in(view: View) -> bool:
+    """The decisive request sent a sign-in form."""
+    return view.verdict.event is not None and is_sign_in(view.verdict.event)
+
+
 def _kept_method(view: View) -> bool:
     """The decision was answered by a redirect that keeps the method: the client's callback gets a POST."""
     event = view.state.browser
@@ -102,8 +106,7 @@ def _cut_stream(view: View) -> bool:
     """A request answered 200 that an error log calls broken, or a stream that lasted as long as a proxy's default time-out."""
     if any(event.status == 200 and event.facts.get("cause") in ("upstream-timeout", "upstream-closed") for event in view.state.explained):
         return True
-    stream = view.state.stream
-    return stream is not None and stream.duration is not None and _STREAM_CUT <= stream.duration <= 62.0
+    return is_cut(view.state.stream)
 
 
 def _regranted_soon(view: View) -> bool:
@@ -128,4 +131,5 @@ NAMED: Final[dict[str, Callable[[View], bool]]] = {
     "regranted-soon": _regranted_soon,
     "same-small-answers": _same_small_answers,
     "second-request": _second_request,
+    "sign-in": _sign_in,
 }

@@ -9,7 +9,7 @@ from typing import Final
 
 from connwatch.model.event import Event, Stage
 
-__all__ = ["BEYOND", "GATEWAY", "MCP", "MCP_STAGES", "PLACES", "RANK", "REDIRECTS", "answered", "is_ok"]
+__all__ = ["BEYOND", "GATEWAY", "MCP", "MCP_STAGES", "PLACES", "RANK", "REDIRECTS", "answered", "is_cut", "is_ok", "is_sign_in"]
 
 MCP_STAGES: Final[frozenset[Stage]] = frozenset(
     {
@@ -59,6 +59,8 @@ BEYOND: Final = RANK["session"]
 GATEWAY: Final = frozenset({499, 502, 503, 504, 520, 521, 522, 523, 524, 525, 526, 530})
 REDIRECTS: Final = frozenset({301, 302, 303, 307, 308})
 _PAGES: Final = frozenset({"authorization", "consent"})  # a redirect is a good answer here
+_SIGN_IN: Final = ("login", "signin", "sign-in", "password", "sign_in")
+_CUT: Final = (55.0, 62.0)  # proxies cut idle streams after 60 s by default; the client's own time-outs are shorter or much longer
 
 
 def is_ok(place: str, status: int | None) -> bool:
@@ -68,6 +70,16 @@ def is_ok(place: str, status: int | None) -> bool:
     if 200 <= status < 300 or status == 304:
         return True
     return status in REDIRECTS and place in _PAGES
+
+
+def is_sign_in(event: Event) -> bool:
+    """Whether a form was sent that asks who somebody is, and not what they allow."""
+    return event.method == "POST" and any(word in event.path.lower() for word in _SIGN_IN)
+
+
+def is_cut(stream: Event | None) -> bool:
+    """Whether a stream lasted as long as a proxy's default time-out."""
+    return stream is not None and stream.duration is not None and _CUT[0] <= stream.duration <= _CUT[1]
 
 
 def answered(event: Event) -> bool:

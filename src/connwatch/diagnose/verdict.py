@@ -12,7 +12,7 @@ from typing import Final, Literal
 
 from connwatch.diagnose.fold import Fold, Refusal
 from connwatch.diagnose.pace import Pace
-from connwatch.diagnose.places import GATEWAY, REDIRECTS
+from connwatch.diagnose.places import GATEWAY, REDIRECTS, is_sign_in
 from connwatch.model.attempt import Attempt, Outcome
 from connwatch.model.event import Event, Stage
 
@@ -42,7 +42,6 @@ _PREFLIGHT_STAGES: Final = (
     ("openid-configuration", "server_metadata"),
 )
 _LEADS_TO_TOKEN: Final = ("resource_metadata", "server_metadata", "registration", "authorization", "consent")
-_LOGIN: Final = ("login", "signin", "sign-in", "password", "sign_in")
 
 
 @dataclass(slots=True)
@@ -107,7 +106,7 @@ def _served(attempt: Attempt, state: Fold, family: str, pace: Pace, now: float |
             later = since is not None and refusal.event.started_at - since.at >= EXPIRY
             if later and any(other.place == "token" for other in state.standing):
                 continue  # an old token ran out, as tokens do: what stopped the client is the grant that was to replace it
-            if state.results <= 1 or state.lost >= _LOST or (later and refusal.event.status == 401):
+            if state.results <= 1 or state.run <= 1 or state.lost >= _LOST or (later and refusal.event.status == 401):
                 return _refused(refusal, "session", now)
             if refusal.event.method == "GET":
                 continue
@@ -225,7 +224,7 @@ def decided(state: Fold) -> bool:
         return False
     if event.status in REDIRECTS:
         return True
-    return event.method == "POST" and not any(word in event.path.lower() for word in _LOGIN)
+    return event.method == "POST" and not is_sign_in(event)
 
 
 def _by_limit(seconds: float, then: Outcome, stuck: str, place: str, event: Event, now: float | None) -> Verdict:
