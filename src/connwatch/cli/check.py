@@ -12,6 +12,7 @@ import click
 from connwatch.cli.console import print_json, screen
 from connwatch.cli.program import FOUND
 from connwatch.cli.setup import Setup, config_option, log_format_option
+from connwatch.rules.catalogue import KINDS
 
 if TYPE_CHECKING:
     from connwatch.cli.checking import Look
@@ -43,7 +44,7 @@ cannot be read; 2 the configuration is wrong.
 @click.command(help=_HELP, short_help="Check the configuration, the catalogue and what your log formats hide.")
 @click.argument("files", metavar="[[FORMAT:]FILE]...", nargs=-1)
 @click.option("--schema", is_flag=True, help="Print the JSON Schema of the configuration file, for editors.")
-@click.option("--show", nargs=2, metavar="KIND ID", help="Show one entry of the catalogue: client, stage, noise, agent, format or diagnosis.")
+@click.option("--show", nargs=2, metavar="KIND ID", help=f"Show one entry of the catalogue. Kinds: {', '.join(KINDS)}.")
 @click.option("--verbose", "-v", is_flag=True, help="Name every entry of the catalogue that was checked.")
 @log_format_option
 @click.option("--json", "as_json", is_flag=True, help="One JSON object (schema connwatch.check/1).")

@@ -12,30 +12,19 @@ import click
 from connwatch.cli.console import screen
 from connwatch.cli.spans import Line, padded, wrapped, write
 from connwatch.model.nearest import nearest
-from connwatch.rules.catalogue import Catalogue
+from connwatch.rules.catalogue import KINDS, Catalogue
 from connwatch.settings.selfcheck import Checked
 
 __all__ = ["show_entry"]
 
-_TABLES = {
-    "client": "clients",
-    "stage": "stages",
-    "noise": "noise",
-    "agent": "agents",
-    "key": "keys",
-    "method": "methods",
-    "limit": "limits",
-    "format": "formats",
-    "diagnosis": "diagnoses",
-}
 _SIDE = 20
 
 
 def show_entry(catalogue: Catalogue, checked: Sequence[Checked], kind: str, name: str) -> None:
     """Writes the entry to standard output. Raises a usage error with the nearest name where there is none."""
-    if kind not in _TABLES:
-        raise click.UsageError(f"no kind of entry is called {kind!r}; {nearest(kind, _TABLES) or 'one of ' + ', '.join(_TABLES)}")
-    table: Mapping[str, Any] = getattr(catalogue, _TABLES[kind])
+    if kind not in KINDS:
+        raise click.UsageError(f"no kind of entry is called {kind!r}; {nearest(kind, KINDS) or 'one of ' + ', '.join(KINDS)}")
+    table: Mapping[str, Any] = getattr(catalogue, KINDS[kind])
     if name not in table:
         raise click.UsageError(f"no {kind} is called {name!r}; {nearest(name, table) or 'known: ' + ', '.join(table)}")
     raw = table[name]
@@ -47,7 +36,8 @@ def show_entry(catalogue: Catalogue, checked: Sequence[Checked], kind: str, name
         if value not in ("", (), [], {}, None):
             lines += _field(key, value, shown.width)
     problems = next((entry.problems for entry in checked if entry.entry == f"{kind} {name}"), [])
-    lines.append([(f"{len(examples)} examples: {'all hold' if not problems else f'{len(problems)} fail'}", "bad" if problems else "good")])
+    if examples:
+        lines.append([(f"{len(examples)} examples: {'all hold' if not problems else f'{len(problems)} fail'}", "bad" if problems else "good")])
     for number, example in enumerate(examples, 1):
         failed = [problem for problem in problems if problem.startswith(f"example {number}:")]
         lines.append(

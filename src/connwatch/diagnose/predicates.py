@@ -13,10 +13,14 @@ from connwatch.diagnose.named import NAMED
 from connwatch.diagnose.places import RANK
 from connwatch.diagnose.view import View
 from connwatch.model.errors import ConfigError
-from connwatch.model.event import Event
+from connwatch.model.event import Event, Stage
+from connwatch.model.family import FAMILIES
+from connwatch.model.nearest import nearest
 
-__all__ = ["VOCABULARY", "Predicate", "compile_when"]
+__all__ = ["STOPS", "VOCABULARY", "Predicate", "compile_when"]
 
+STOPS: Final = (*(stage.value for stage in Stage), "reach", "nowhere")
+"""Where an attempt may have stopped; "nowhere" for a diagnosis of one that went well."""
 Predicate = Callable[[View], bool]
 _COUNTS: Final = ("tokens", "refreshes", "regranted", "rejections", "challenges", "served", "served_before", "results", "requests", "posts")
 
@@ -51,7 +55,7 @@ def _texts(value: Any, where: str, key: str, known: tuple[str, ...] = ()) -> fro
         raise ConfigError("must be an array of strings", file=where, key=key, hint='["…"]')
     for item in value:
         if known and item not in known:
-            raise ConfigError(f"unknown value {item!r}", file=where, key=key, hint=f"known: {', '.join(known)}")
+            raise ConfigError(f"unknown value {item!r}", file=where, key=key, hint=nearest(item, known) or f"known: {', '.join(known)}")
     return frozenset(value)
 
 
@@ -61,7 +65,7 @@ def _kind(value: Any, where: str, key: str) -> Predicate:
 
 
 def _stuck(value: Any, where: str, key: str) -> Predicate:
-    wanted = _texts(value, where, key)
+    wanted = _texts(value, where, key, STOPS)
     return lambda view: view.verdict.stuck in wanted
 
 
@@ -106,7 +110,7 @@ def _failed(value: Any, where: str, key: str) -> Predicate:
 
 
 def _family(value: Any, where: str, key: str) -> Predicate:
-    wanted = _texts(value, where, key)
+    wanted = _texts(value, where, key, FAMILIES)
     return lambda view: view.family in wanted
 
 

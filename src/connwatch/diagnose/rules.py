@@ -11,11 +11,12 @@ from dataclasses import dataclass
 from typing import Any, Final
 
 from connwatch.diagnose.evidence import SELECTORS, evidence_of
-from connwatch.diagnose.predicates import Predicate, compile_when
+from connwatch.diagnose.predicates import STOPS, Predicate, compile_when
 from connwatch.diagnose.view import View
 from connwatch.diagnose.wording import check_template, fill
 from connwatch.model.diagnosis import Diagnosis
 from connwatch.model.errors import ConfigError
+from connwatch.model.nearest import nearest
 
 __all__ = ["Index", "Rule", "compile_rules", "diagnose"]
 
@@ -132,9 +133,13 @@ def _rule(code: str, entry: Mapping[str, Any]) -> Rule:
     cases = entry.get("case")
     if not isinstance(cases, list) or not cases:
         raise ConfigError("needs at least one case", file=where, key="case", hint="add [[diagnosis.case]]")
+    stuck_at = _list(entry, "stuck_at", where)
+    for stop in stuck_at:
+        if stop not in STOPS:
+            raise ConfigError(f"unknown stage {stop!r}", file=where, key="stuck_at", hint=nearest(stop, STOPS) or f"known: {', '.join(STOPS)}")
     return Rule(
         code=code,
-        stuck_at=frozenset(_list(entry, "stuck_at", where)),
+        stuck_at=frozenset(stuck_at),
         checks=_templates(entry, "checks", where),
         see=_list(entry, "see", where),
         evidence=evidence,

@@ -16,7 +16,7 @@ from connwatch.model.event import Stage
 from connwatch.model.family import FAMILIES
 from connwatch.model.nearest import nearest
 
-__all__ = ["AgentRule", "Catalogue", "Client", "MethodRule", "NoiseRule", "StageRule", "TimeLimit", "compile_catalogue"]
+__all__ = ["KINDS", "AgentRule", "Catalogue", "Client", "MethodRule", "NoiseRule", "StageRule", "TimeLimit", "compile_catalogue"]
 
 Texts = tuple[str, ...]
 Example = Mapping[str, Any]
@@ -108,12 +108,11 @@ class NoiseRule:
 
 @dataclass(frozen=True, slots=True)
 class MethodRule:
-    """JSON-RPC methods of MCP and the step that each one is; `methods` may end in `*` or begin with it."""
+    """JSON-RPC methods of MCP and the step that each one is."""
 
     id: str
     stage: str
     methods: Texts
-    example: tuple[Example, ...] = ()
     file: str = ""
 
 
@@ -133,7 +132,6 @@ class TimeLimit:
     after: str = ""
     hosted: str = ""
     families: Texts = ()
-    example: tuple[Example, ...] = ()
     file: str = ""
 
 
@@ -166,6 +164,8 @@ _TABLES: dict[str, tuple[str, type]] = {
     "limit": ("limits", TimeLimit),
 }
 _RAW = {"format": ("formats", "id"), "diagnosis": ("diagnoses", "code"), "alert": ("alerts", "id")}
+KINDS: Mapping[str, str] = {kind: attribute for table in (_TABLES, _RAW) for kind, (attribute, _) in table.items()}
+"""Kinds of entries, as files call them, and where a `Catalogue` holds them."""
 _CHOICES: dict[tuple[type, str], Texts] = {
     (Client, "family"): FAMILIES,
     (AgentRule, "kind"): ("library", "browser"),
@@ -186,8 +186,8 @@ def compile_catalogue(documents: Iterable[tuple[str, Mapping[str, Any]]], *, pro
     catalogue = Catalogue()
     for file, document in documents:
         for table, entries in document.items():
-            if table not in _TABLES and table not in _RAW:
-                raise ConfigError(f"unknown table [[{table}]]", file=file, key=table, hint=_meant(table, [*_TABLES, *_RAW]))
+            if table not in KINDS:
+                raise ConfigError(f"unknown table [[{table}]]", file=file, key=table, hint=_meant(table, KINDS))
             if not isinstance(entries, list) or not all(isinstance(entry, Mapping) for entry in entries):
                 raise ConfigError("must be an array of tables", file=file, key=table, hint=f"write [[{table}]]")
             for number, entry in enumerate(entries):

@@ -18,7 +18,7 @@ from connwatch.model.line import Line
 from connwatch.model.record import Record, Unparsed
 from connwatch.parse.redact import Redactor
 from connwatch.parse.registry import make_parser
-from connwatch.rules.catalogue import Catalogue
+from connwatch.rules.catalogue import KINDS, Catalogue
 from connwatch.rules.selfcheck import check_examples
 
 __all__ = ["Checked", "check_catalogue"]
@@ -44,15 +44,11 @@ def check_catalogue(catalogue: Catalogue) -> list[Checked]:
 
 
 def _entries(catalogue: Catalogue) -> Iterator[tuple[str, int]]:
-    for kind, table in (
-        ("client", catalogue.clients),
-        ("stage", catalogue.stages),
-        ("noise", catalogue.noise),
-        ("agent", catalogue.agents),
-    ):
-        yield from ((f"{kind} {name}", len(entry.example)) for name, entry in table.items())
-    for kind, raws in (("format", catalogue.formats), ("diagnosis", catalogue.diagnoses), ("alert", catalogue.alerts)):
-        yield from ((f"{kind} {name}", len(raw.get("example", ()))) for name, raw in raws.items())
+    for kind, attribute in KINDS.items():
+        for name, entry in getattr(catalogue, attribute).items():
+            examples = entry.get("example", ()) if isinstance(entry, Mapping) else getattr(entry, "example", None)
+            if examples is not None:  # methods and time limits have none
+                yield f"{kind} {name}", len(examples)
 
 
 @dataclass(frozen=True, slots=True)

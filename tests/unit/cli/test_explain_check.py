@@ -100,6 +100,8 @@ class TestCheck:
         assert "holds  diagnosis token-unused\n" in listed
 
     def test_one_entry_with_its_examples(self) -> None:
+        assert "examples: all hold" in run("check", "--show", "alert", "users-leave").stdout
+        assert "examples" not in run("check", "--show", "limit", "session-hosted").stdout
         shown = run("check", "--show", "client", "claude").stdout
         assert "Claude-User" in shown
         assert "  1  holds  " in shown

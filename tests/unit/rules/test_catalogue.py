@@ -60,6 +60,7 @@ def test_formats_and_diagnoses_are_kept_as_they_are() -> None:
     [
         ("clinet", {}, 'mine.toml: clinet: unknown table [[clinet]] (did you mean "client"?)'),
         ("client", {**CLIENT, "agnets": []}, 'mine.toml: client[0].agnets: unknown key (did you mean "agents"?)'),
+        ("method", {"id": "m", "stage": "list", "methods": ["x/y"], "example": []}, "mine.toml: method[0].example: unknown key"),
         ("client", {"id": "x"}, "mine.toml: client[0].family: missing key (add family)"),
         ("client", {**CLIENT, "hosted": "yes"}, "mine.toml: client[0].hosted: must be bool, not str (see the shipped catalogue for the shape)"),
         ("client", {**CLIENT, "agents": "a/"}, 'mine.toml: client[0].agents: must be an array of strings (write ["…"])'),
