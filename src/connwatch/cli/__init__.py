@@ -1,1 +1,1 @@
-"""Floor 10: the command line. The only floor that writes to a terminal; every command imports its parts when it runs."""
+"""The command line. The only floor that writes to a terminal; every command imports its parts when it runs."""

@@ -23,7 +23,7 @@ _COMMANDS: dict[str, tuple[str, str]] = {
     "notifications": ("connwatch.cli.notifications:notifications", "List what people were told, and what not, with reasons."),
     "silence": ("connwatch.cli.silence:silence", "Tell nobody of something for a while."),
     "notify": ("connwatch.cli.notify:notify", "List who is told, and send a test message."),
-    "tail": ("connwatch.cli.tail:tail", "Show attempts and events live."),
+    "tail": ("connwatch.cli.tail:tail", "Show attempts and their steps live."),
 }
 
 _HELP = """A flight recorder for remote MCP connectors.

@@ -53,7 +53,7 @@ Exit status: 0 ended as it should; 2 wrong usage or configuration;
 """
 
 
-@click.command(short_help="Show attempts and events live.", help=_HELP)
+@click.command(short_help="Show attempts and their steps live.", help=_HELP)
 @click.argument("files", nargs=-1, metavar="[[FORMAT:]FILE|-]...")
 @click.option("--client", "clients", multiple=True, help="Only this client family, or a glob: claude, chatgpt, 'cursor*'. Repeatable.")
 @click.option("--server", "servers", multiple=True, help="Only this server's host, or a glob. Repeatable.")

@@ -71,7 +71,7 @@ class Fragment:
 
     @property
     def before_tail(self) -> str:
-        """The kind of the step before the last one, "^" where the last one is known to be the first, "" where unknown."""
+        """The kind of the step before the last one, "" where there is none."""
         if len(self.members) > 1:
             return self.members[-2].kind
         return ""

@@ -1,1 +1,1 @@
-"""Floor 9: the running program: sources into one engine, its changes into sinks, the clock, signals and the service manager."""
+"""The running program: sources into one engine, its changes into sinks, the clock, signals and the service manager."""

@@ -1,1 +1,1 @@
-"""Floor 4: why an attempt ended as it did. Pure; judges attempts that lower floors put together."""
+"""Why an attempt ended as it did. Pure; judges attempts that lower floors put together."""

@@ -12,21 +12,12 @@ from typing import Final
 
 from connwatch.diagnose.view import View
 from connwatch.model.errors import ConfigError
+from connwatch.model.family import TITLES
 
 __all__ = ["FIELDS", "check_template", "client_title", "fill", "plain", "seconds"]
 
 _LONGEST: Final = 120
 _FIELD = re.compile(r"\{([a-z_]*)\}")
-_TITLES: Final = {
-    "claude": "Claude (hosted)",
-    "claude-code": "Claude Code",
-    "chatgpt": "ChatGPT",
-    "cursor": "Cursor",
-    "vscode": "VS Code",
-    "inspector": "MCP Inspector",
-    "mcp-remote": "mcp-remote",
-}
-
 
 def plain(text: str, longest: int = _LONGEST) -> str:
     """Text of a log on one line, printable ASCII or letters only, and cut."""
@@ -37,7 +28,7 @@ def plain(text: str, longest: int = _LONGEST) -> str:
 
 def client_title(family: str) -> str:
     """A client family as its vendor writes it; "the client" where it is not known."""
-    return _TITLES.get(family, "the client")
+    return TITLES.get(family, TITLES["other"])
 
 
 def seconds(value: float) -> str:

@@ -1,1 +1,1 @@
-"""Floor 0: the words of the domain as plain data. Standard library only; knows nothing of parsing, time or I/O."""
+"""The words of the domain as plain data. Standard library only; knows nothing of parsing, time or I/O."""

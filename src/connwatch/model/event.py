@@ -69,7 +69,7 @@ class Event:
     `stage` is by the request alone; which token-less MCP request is a challenge and which a session is told by `status`.
     `client` is the family the agent or the redirect URI names, None where neither does (a library default, a browser).
     `hint` is the weaker guess (a library agent that a family is known to use). `noise` names why this
-    cannot belong to an attempt ("scanner", "health-check", "monitor", "operator", "crawler"), or is "".
+    cannot belong to an attempt ("scanner", "health-check", "monitor", "operator", "crawler", "server-made"), or is "".
     `keys` are exact keys (kind, digest); a "client_id" among them is exact only if it proves unique.
     """
 

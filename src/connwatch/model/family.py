@@ -1,7 +1,19 @@
-"""Which clients there are. Data alone; how one is recognised is told by the catalogue's `clients/`."""
+"""Which clients there are, and what people call them. Data alone; how one is recognised is told by the catalogue's `clients/`."""
 
 from __future__ import annotations
 
-__all__ = ["FAMILIES"]
+from collections.abc import Mapping
 
-FAMILIES: tuple[str, ...] = ("claude", "claude-code", "chatgpt", "cursor", "vscode", "inspector", "mcp-remote", "other")
+__all__ = ["FAMILIES", "TITLES"]
+
+TITLES: Mapping[str, str] = {
+    "claude": "Claude (hosted)",
+    "claude-code": "Claude Code",
+    "chatgpt": "ChatGPT",
+    "cursor": "Cursor",
+    "vscode": "VS Code",
+    "inspector": "MCP Inspector",
+    "mcp-remote": "mcp-remote",
+    "other": "the client",
+}
+FAMILIES: tuple[str, ...] = tuple(TITLES)

@@ -1,1 +1,1 @@
-"""Floor 1: bytes to records, secrets already digested. Standard library only; knows nothing of stages, attempts, time or I/O."""
+"""Bytes to records, secrets already digested. Standard library only; knows nothing of stages, attempts, time or I/O."""

@@ -29,7 +29,7 @@ _FIXED = {
 }
 _BEGINNING = {"request_uri": "/", "uri": "/", "document_uri": "/", "is_args": "?"}
 #: What may stand in front of a line (see `strip`): a service, the engine's stamp, colours, a process.
-_WRAPPING = rb"(?:[a-z][\w-]*+ ++\| )?+(?:\d{4}-\d\d-\d\dT\S++ )?+(?:\x1b\[[0-9;]*+m)*+(?:[a-z]++\.\d++ ++\| (?:\x1b\[[0-9;]*+m)*+)?+"  #
+_WRAPPING = rb"(?:[a-z][\w-]*+ ++\| )?+(?:\d{4}-\d\d-\d\dT\S++ )?+(?:\x1b\[[0-9;]*+m)*+(?:[a-z]++\.\d++ ++\| (?:\x1b\[[0-9;]*+m)*+)?+"
 
 
 @dataclass(slots=True, frozen=True)

@@ -1,1 +1,1 @@
-"""Floor 6: configuration and shipped data, read from disk and checked. The pure floors below never import it."""
+"""Configuration and shipped data, read from disk and checked. The pure floors below never import it."""

@@ -154,7 +154,9 @@ class MetricsSettings(Table):
 class CatalogueSettings(Table):
     """Your own clients, formats, stage rules and diagnoses."""
 
-    dir: Path | None = Field(None, description="A directory with clients/, formats/, stages/, diagnoses/; entries replace shipped ones by id.")
+    dir: Path | None = Field(
+        None, description="A directory with clients/, formats/, stages/, diagnoses/, alerts/, messages/; entries replace shipped ones by id."
+    )
 
 
 class EngineSettings(Table):

@@ -60,7 +60,7 @@ def problem_of(found: Mapping[str, Any], key: Sequence[str | int], known: Iterab
         hint = nearest(str(context.get("tag", "")), tags) or f"one of {', '.join(tags)}"
         return ConfigError(f'unknown kind "{context.get("tag")}"', file=file, key=f"{dotted}.kind", hint=hint)
     if kind == "union_tag_not_found":
-        return ConfigError("is missing", file=file, key=f"{dotted}.kind", hint="say what kind of source it is: file, stdin, docker, ssh or journald")
+        return ConfigError("is missing", file=file, key=f"{dotted}.kind", hint='say what kind of source it is, as in kind = "file"')
     if kind == "value_error":
         return ConfigError(str(context.get("error", found["msg"])), file=file, key=dotted)
     message = _IN_PLAIN_WORDS.get(kind) or f"{found['msg'][:1].lower()}{found['msg'][1:]}"

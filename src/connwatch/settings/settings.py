@@ -8,32 +8,26 @@ from __future__ import annotations
 import tomllib
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, get_args
 
 from pydantic import BaseModel, ValidationError
 
 from connwatch.model.errors import ConfigError
-from connwatch.settings import following, models
+from connwatch.settings import following
 from connwatch.settings.environment import PREFIX, overlay
-from connwatch.settings.models import Settings
+from connwatch.settings.models import FormatSettings, Settings
 from connwatch.settings.problems import SettingsError, problem_of
 
 __all__ = ["load_settings", "schema"]
 
+#: The models of the configuration by their keys: a [[sources]] block by its kind, a [table] by its name.
 _SOURCES: dict[str, type[BaseModel]] = {
-    "file": following.FileSource,
-    "stdin": following.StdinSource,
-    "docker": following.DockerSource,
-    "ssh": following.SshSource,
-    "journald": following.JournaldSource,
+    get_args(model.model_fields["kind"].annotation)[0]: model for model in get_args(get_args(following.SourceSettings)[0])
 }
 _TABLES: dict[str, type[BaseModel]] = {
-    "state": models.StateSettings,
-    "http": models.HttpSettings,
-    "alerts": models.AlertSettings,
-    "metrics": models.MetricsSettings,
-    "engine": models.EngineSettings,
-    "catalogue": models.CatalogueSettings,
+    name: found.annotation
+    for name, found in Settings.model_fields.items()
+    if isinstance(found.annotation, type) and issubclass(found.annotation, BaseModel)
 }
 
 
@@ -94,7 +88,7 @@ def _known(key: Sequence[str | int], found: Mapping[str, Any]) -> list[str]:
     if len(location) > 3 and key[0] == "sources":
         table = _SOURCES[location[2]]
     elif len(key) > 2 and key[0] == "formats":
-        table = models.FormatSettings
+        table = FormatSettings
     elif len(key) > 1 and key[0] in _TABLES:
         table = _TABLES[str(key[0])]
     return [field.alias or name for name, field in table.model_fields.items()]

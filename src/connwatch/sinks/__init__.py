@@ -1,1 +1,1 @@
-"""Floor 7: where changes go. Knows nothing of sources, nor of how a change came about."""
+"""Where changes go. Knows nothing of sources, nor of how a change came about."""

@@ -1,1 +1,1 @@
-"""Floor 7: where lines come from. Knows nothing of formats, attempts or sinks; hands on bytes and says how well it hears."""
+"""Where lines come from. Knows nothing of formats, attempts or sinks; hands on bytes and says how well it hears."""

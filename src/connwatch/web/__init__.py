@@ -1,1 +1,1 @@
-"""Floor 8: the HTTP face. Reads what sinks keep; decides nothing."""
+"""The HTTP face. Reads what sinks keep; decides nothing."""
