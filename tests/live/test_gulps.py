@@ -45,10 +45,11 @@ def test_a_late_gulp_beside_a_reload_is_told_once(site: Site, hangup: str) -> No
     if hangup == "before":
         site.daemon.send_signal(signal.SIGHUP)
         time.sleep(0.1)
+    lines = ten_minutes_ago()
     with (site.folder / "nginx-proxy.log").open("a") as log:
-        log.writelines(f"{line}\n" for line in ten_minutes_ago())
+        log.writelines(f"{line}\n" for line in lines)
     if hangup == "after":
-        time.sleep(0.1)  # they are taken by then, and nothing is decided about them
+        wait(lambda: sum(one["lines"] for one in site.get("/api/sources")["sources"]) == len(lines))  # taken, and nothing is decided about them
         site.daemon.send_signal(signal.SIGHUP)
     wait(site.listed)
     site.stop()

@@ -37,18 +37,16 @@ _ENDED: Final = {
 
 @dataclass(frozen=True, slots=True)
 class Row:
-    """One request of the waterfall. `offset` is seconds since the attempt began, `gap` since the previous request ended (never negative).
+    """One request of an attempt. `offset` is seconds since the attempt began.
 
     `places` are "source:line", or "source:first-last" for a record of several lines. All texts are safe to show.
     """
 
     offset: float
-    gap: float
     stage: str
     method: str
     path: str
     status: int | None
-    took: float | None
     actor: Actor
     link: Link
     remark: str
@@ -58,20 +56,15 @@ class Row:
 def rows(attempt: Attempt) -> list[Row]:
     """The requests of an attempt by start time."""
     told: list[Row] = []
-    end: float | None = None
     for step in attempt.steps:
         event = step.event
-        gap = 0.0 if end is None else max(event.started_at - end, 0.0)
-        end = event.at if end is None else max(end, event.at)
         told.append(
             Row(
                 offset=event.started_at - attempt.started_at,
-                gap=gap,
                 stage=event.stage.value,
                 method=plain(event.method, 10),
                 path=plain(event.path, 90),
                 status=event.status,
-                took=event.duration,
                 actor=event.actor,
                 link=step.link,
                 remark=_remark(event),

@@ -97,13 +97,12 @@ class Queue(Protocol):
 @dataclass(slots=True)
 class Channel:
     """What went to one target since the start. `sent` counts messages that arrived and `failures` tries that failed (a digest as one of either);
-    `retried` counts tries after a failed one, `given_up` what was held back for good, `pending` waits. `last_success_at` is 0 before the first.
+    `given_up` counts what was held back for good, `pending` waits. `last_success_at` is 0 before the first.
     """
 
     name: str
     sent: int = 0
     failures: int = 0
-    retried: int = 0
     given_up: int = 0
     pending: int = 0
     last_success_at: float = 0.0
@@ -217,7 +216,6 @@ class _Lane:
     async def _carry(self, parcels: Sequence[Parcel]) -> None:
         """One try to send these as one message."""
         text = parcels[0].text if len(parcels) == 1 else digest([parcel.text for parcel in parcels])
-        self._counts.retried += any(parcel.tries for parcel in parcels)
         outcome = await self._send(self.target, text)
         now = self._now()
         if outcome.sent:

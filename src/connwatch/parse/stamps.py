@@ -36,10 +36,10 @@ def clf(text: str) -> float | None:
     return found
 
 
-def iso(text: str, offset: int = 0) -> float | None:
+def iso(text: str) -> float | None:
     """ISO 8601 and RFC 3339, `2026-11-23T07:52:42.940000000Z`: any number of decimals (`.` or `,`), a space for the `T`.
 
-    A stamp without a zone is taken as `offset` seconds east of UTC.
+    A stamp without a zone is taken as UTC.
     """
     if len(text) < 19 or len(text) > 48 or text[4] != "-" or text[7] != "-" or text[10] not in "T t":
         return None
@@ -56,7 +56,7 @@ def iso(text: str, offset: int = 0) -> float | None:
         second += int(rest[1:end]) / 10 ** (end - 1)
         rest = rest[end:]
     if not rest:
-        return second - offset
+        return second
     zone = _offset(rest.strip())
     return None if zone is None else second - zone
 

@@ -17,10 +17,9 @@ def ten(judged, catalogue, client, trail):
     return {found.number: found for found in answers(judged(client, trail), catalogue)}
 
 
-def test_rows_tell_offsets_gaps_and_places(judged):
+def test_rows_tell_offsets_and_places(judged):
     told = rows(judged("claude", "post:401 prm:200 +30 authorize:302 options:404 post:301[upstream=-] token:400[oauth_error=invalid_grant]"))
     assert [round(row.offset, 1) for row in told] == [0, 0.4, 30.4, 30.8, 31.2, 31.6]
-    assert [round(row.gap, 1) for row in told] == [0, 0.4, 30, 0.4, 0.4, 0.4]
     assert told[0].places == ("example:1",)
     assert [row.actor for row in told][:3] == ["backend", "backend", "browser"]
     assert [row.remark for row in told][3:] == ["preflight", "answered by the proxy itself", "invalid_grant"]

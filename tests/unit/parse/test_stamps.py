@@ -45,7 +45,7 @@ def test_the_error_log_names_no_zone() -> None:
     utc = datetime(2026, 11, 23, 7, 53, 5, tzinfo=UTC).timestamp()
     assert stamps.nginx_error("2026/11/23 07:53:05") == utc
     assert stamps.nginx_error("2026/11/23 07:53:05", offset=-8 * 3600) == utc + 8 * 3600
-    assert stamps.iso("2026-11-23 07:53:05", offset=3600) == utc - 3600
+    assert stamps.iso("2026-11-23 07:53:05") == utc
 
 
 @pytest.mark.parametrize(
