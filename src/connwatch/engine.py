@@ -57,6 +57,7 @@ class EngineOptions:
 class _Source:
     name: str
     index: int
+    format: str
     reader: BlockReader
     server: str | None
     newest: float | None = None
@@ -94,7 +95,7 @@ class Engine:
 
     def open_source(self, name: str, format: str = "auto", at: Place | None = None) -> None:  # noqa: A002 - the word that the configuration has for it
         """Make a source known; `at` is where another engine stood in it. Raises ConfigError where there is no such format."""
-        self._sources[name] = _Source(name, len(self._sources), self._reader(name, format, at), self.options.servers.get(name))
+        self._sources[name] = _Source(name, len(self._sources), format, self._reader(name, format, at), self.options.servers.get(name))
 
     def read_as(self, name: str, format: str) -> None:  # noqa: A002 - as above
         """From the next line on a source is read in this format. Raises ConfigError, and changes nothing, where there is no such format."""
@@ -102,7 +103,7 @@ class Engine:
         reader = self._reader(name, format, None)
         self._take(one, one.reader.finish(), None)
         reader.resume(one.reader.place())
-        one.reader = reader
+        one.format, one.reader = format, reader
 
     def feed(self, source: str, block: bytes, seen_at: float | None = None) -> None:
         """Take any bytes of a source; `seen_at` is when they were read, for lines without a time. What they mean is said by `advance`."""
@@ -111,9 +112,12 @@ class Engine:
         self._take(one, one.reader.records(block, seen_at), seen_at)
 
     def end_source(self, source: str) -> None:
-        """No more bytes will come from this source."""
+        """No more bytes will come from this source, as far as is known: what reading took is let go, because names may come and go for years."""
         one = self._sources[source]
         self._take(one, one.reader.finish(), None)
+        reader = self._reader(source, one.format, one.reader.place())
+        reader.samples = one.reader.samples
+        one.reader = reader
 
     def place(self, source: str) -> Place:
         """Where the reading of a source stands."""

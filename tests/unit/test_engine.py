@@ -366,6 +366,30 @@ def test_a_diagnosis_is_counted_with_its_attempt() -> None:
 # bounds
 
 
+def test_sources_that_ended_take_next_to_nothing() -> None:
+    made = engine("first", "last")
+    log = proxy(story(), stamps=False)
+
+    def ends(name: str) -> None:
+        made.open_source(name)
+        made.feed(name, log)
+        made.end_source(name)
+
+    ends("first")
+    made.finish()
+    tracemalloc.start()
+    try:
+        for number in range(100):
+            ends(f"run-{number}")
+        made.finish()
+        taken, _ = tracemalloc.get_traced_memory()
+    finally:
+        tracemalloc.stop()
+    assert taken < 100 * 40 * 1024
+    made.feed("first", log)
+    assert made.stats().sources["first"]["lines"] == 18, "a name may come back"
+
+
 def test_more_open_attempts_than_allowed_are_evicted_the_quietest_first_and_counted() -> None:
     made = engine(max_open=5)
     changes: list[Change] = []
