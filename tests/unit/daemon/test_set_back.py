@@ -53,9 +53,10 @@ async def life(journal: Journal, clock: list[float], lines: list[bytes], done: s
     recorder = Recorder(engine, [source], [told], journal=journal, now=lambda: clock[0], heartbeat=0.02)
     task = asyncio.create_task(recorder.run())
     await until(recorder.ready)
+    there = engine.stats().lines + sum(text.count(b"\n") for text in lines)
     for text in lines:
         source.lines.put_nowait(text)
-    await until(source.lines.empty)
+    await until(lambda: engine.stats().lines == there)
     clock[0] += 20.0
     await until(lambda: any(outcome == done for _, outcome in told.outcomes))
     recorder.stop()
