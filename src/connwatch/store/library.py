@@ -8,9 +8,11 @@ from __future__ import annotations
 import contextlib
 import json
 import math
+import re
 import sqlite3
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from fnmatch import translate
 from itertools import groupby
 from operator import itemgetter
 from pathlib import Path
@@ -44,8 +46,8 @@ class Choice:
         values: list[object] = []
         for column, patterns in (("client", self.clients), ("server", self.servers)):
             if patterns:
-                parts.append("(" + " OR ".join([f"lower({column}) GLOB ?"] * len(patterns)) + ")")
-                values += [pattern.lower() for pattern in patterns]
+                parts.append(f"fits({column}, ?)")
+                values.append("|".join(translate(pattern.lower()) for pattern in patterns))
         if self.outcomes:
             parts.append(f"outcome IN ({', '.join('?' * len(self.outcomes))})")
             values += self.outcomes
@@ -111,11 +113,18 @@ class Library:
         try:
             with contextlib.closing(sqlite3.connect(self._address, uri=True, timeout=5.0)) as connection:
                 connection.execute("PRAGMA read_uncommitted = 1")  # of a state in memory: readers would lock the writer out of a table
+                connection.create_function("fits", 2, _fits, deterministic=True)  # SQLite's own GLOB negates a set with another sign
                 yield connection
         except sqlite3.Error as error:
             raise unreadable(error) from error
         except ValueError as error:
             raise DamageError(f"the state holds a row that cannot be read: {error}") from error
+
+    def life(self) -> str:
+        """What tells this state from every other one; positions in the stream of its changes begin with it."""
+        with self.asked() as connection:
+            found = connection.execute("SELECT value FROM meta WHERE name = 'life'").fetchone()
+            return "" if found is None else str(found[0])
 
     def attempts(self, choice: Choice | None = None, *, limit: int = 100, after: tuple[float, str] | None = None) -> list[Attempt]:
         """Attempts, the latest started first. `after` continues behind the start and id of the last one of the page before."""
@@ -215,6 +224,11 @@ class Library:
             for (_, *times), group in groupby(rows, key=itemgetter(0, 1, 2)):
                 stood, moved_to = (-math.inf if at is None else at for at in times)
                 yield Past(stood, moved_to, [Taken(stream, read_record(body), seen_at) for *_, stream, seen_at, body in group])
+
+
+def _fits(value: str, patterns: str) -> bool:
+    """Globs as fnmatch has them, which hold for streams too."""
+    return re.match(patterns, value.lower()) is not None
 
 
 def _why_not(application: int, version: int) -> str:
