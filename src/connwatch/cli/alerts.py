@@ -14,6 +14,7 @@ from connwatch.cli.console import print_json, remark, screen
 from connwatch.cli.filters import MOMENT
 from connwatch.cli.program import FOUND
 from connwatch.cli.setup import Setup, config_option, log_format_option, prepare
+from connwatch.cli.stored import MOST_ROWS, state_of
 
 if TYPE_CHECKING:
     from connwatch.alerts.preview import Preview
@@ -35,7 +36,8 @@ Examples:
 
 \b
 Exit status: 0 nothing is wrong, or nothing would have been told; 1 something
-is; 2 wrong usage or configuration; 3 no state can be read.
+is; 2 wrong usage or configuration; 3 no state can be read, or a daemon
+answers that does not keep it there.
 """
 
 
@@ -70,11 +72,10 @@ def _now(setup: Setup, since: float | None, *, as_json: bool) -> int:
     from connwatch.alerts.serial import alert_row
     from connwatch.cli.alertlines import alert_lines
     from connwatch.cli.spans import write
-    from connwatch.store.library import Library
     from connwatch.store.outbox import Outbox
 
     path = setup.state_path
-    outbox = Outbox(Library.of_file(path))
+    outbox = Outbox(state_of(setup))
     found = [one for one in outbox.in_mind() if one.state not in ("over", "noted")] if since is None else outbox.alerts(since=since)
     found.sort(key=lambda one: one.last_at)
     if as_json:
@@ -104,12 +105,12 @@ def _preview(
         setup, inputs = ready(files, config, log_formats)
         turns = turns_of_logs(setup.engine(live=True), inputs, setup.lateness)
     else:
-        from connwatch.store.library import Choice, Library
+        from connwatch.store.library import Choice
 
         setup = prepare(config, {})
         since = time.time() - 86_400 if since is None else since
-        library = Library.of_file(setup.state_path)
-        turns = turns_of_attempts(library.attempts(Choice(since=since), limit=1_000_000))
+        library = state_of(setup)
+        turns = turns_of_attempts(library.attempts(Choice(since=since), limit=MOST_ROWS))
         mutes.restarts.take(library.marks(since - 60, time.time()))
     settings = alert_settings(setup)
     mutes.windows = windows(settings.maintenance)

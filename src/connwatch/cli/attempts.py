@@ -12,7 +12,7 @@ import click
 from connwatch.cli.console import print_json, remark, screen
 from connwatch.cli.filters import MOMENT
 from connwatch.cli.setup import config_option, prepare
-from connwatch.cli.stored import archive_of, listen_option
+from connwatch.cli.stored import MOST_ROWS, archive_of, listen_option, readable
 from connwatch.model.attempt import GOOD, Attempt, Outcome
 
 __all__ = ["attempts"]
@@ -20,8 +20,8 @@ __all__ = ["attempts"]
 _HELP = """List the attempts that the daemon has recorded, those under way too.
 
 Read from the state file of the configuration (state.path), which works while the daemon runs and after it stopped; where that file is not
-there or cannot be read, from the daemon at http.listen; with --listen from that daemon alone. Probes and noise (health checks, scanners) are
-left out unless --all or --outcome asks for them.
+there, cannot be read or is not what the running daemon keeps, from the daemon at http.listen; with --listen from that daemon alone. Probes and
+noise (health checks, scanners) are left out unless --all or --outcome asks for them.
 
 \b
 Examples:
@@ -42,7 +42,7 @@ Exit status: 0 listed, whatever became of them (`connwatch show` and
 @click.option("--outcome", "outcomes", multiple=True, type=click.Choice([one.value for one in Outcome]), help="Only this outcome. Repeatable.")
 @click.option("--since", type=MOMENT, help="Only attempts that lasted after this: 2026-11-23T07:51Z, 2026-11-23, 2h (ago).")
 @click.option("--until", type=MOMENT, help="Only attempts that began before this.")
-@click.option("--limit", type=click.IntRange(1), default=100, show_default=True, help="The latest so many.")
+@click.option("--limit", type=click.IntRange(1, MOST_ROWS), default=100, show_default=True, help="The latest so many.")
 @click.option("--all", "everything", is_flag=True, help="Probes and noise too.")
 @click.option("--json", "as_json", is_flag=True, help="One JSON object an attempt and line (schema connwatch.attempt/1).")
 @listen_option
@@ -62,6 +62,7 @@ def attempts(
     """Asks for one more than is shown, to know whether there are more."""
     from connwatch.store.library import Choice
 
+    readable(*clients, *servers)
     archive = archive_of(prepare(config, {}), address)
     shown = outcomes or ([] if everything else [one.value for one in Outcome if one is not Outcome.PROBE])
     found = archive.latest(Choice(clients, servers, shown, since, until), limit + 1)

@@ -14,6 +14,7 @@ from connwatch.cli.console import print_json, remark, screen
 from connwatch.cli.filters import MOMENT
 from connwatch.cli.program import FOUND
 from connwatch.cli.setup import config_option, prepare
+from connwatch.cli.stored import MOST_ROWS, state_of
 from connwatch.model.errors import SourceError
 
 if TYPE_CHECKING:
@@ -34,13 +35,14 @@ Examples:
 
 \b
 Exit status: 0 listed; 1 a message did not arrive anywhere it should have;
-2 wrong usage or configuration; 3 no state can be read.
+2 wrong usage or configuration; 3 no state can be read, or a daemon answers
+that does not keep it there.
 """
 
 
 @click.command(help=_HELP, short_help="List what people were told, and what not, with reasons.")
 @click.option("--since", type=MOMENT, help="After this: 24h (ago), 2026-11-23. Default: 7 days.")
-@click.option("--limit", type=click.IntRange(1), default=50, show_default=True, help="The latest so many messages, and so many alerts.")
+@click.option("--limit", type=click.IntRange(1, MOST_ROWS), default=50, show_default=True, help="The latest so many messages, and so many alerts.")
 @click.option("--full", is_flag=True, help="Whole messages, not only their titles.")
 @click.option("--json", "as_json", is_flag=True, help="JSON lines: connwatch.notice/1 for messages, connwatch.alert/1 for alerts.")
 @config_option
@@ -50,12 +52,11 @@ def notifications(since: float | None, limit: int, full: bool, as_json: bool, co
     from connwatch.cli.alerting import alert_settings, policy_of, writer_of
     from connwatch.cli.alertlines import alert_lines, notice_lines
     from connwatch.cli.spans import write
-    from connwatch.store.library import Library
     from connwatch.store.outbox import Outbox
 
     setup = prepare(config, {})
     path = setup.state_path
-    library = Library.of_file(path)
+    library = state_of(setup)
     outbox, after = Outbox(library), time.time() - 7 * 86_400 if since is None else since
     writer = writer_of(setup, policy_of(setup), alert_settings(setup))
 

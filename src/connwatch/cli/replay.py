@@ -77,15 +77,20 @@ def replay(
     setup, inputs = ready(files, config, log_formats)
     engine = setup.engine()
     tally: Counter[Outcome] = Counter()
-    chosen = _chosen(attempts_of(engine, inputs, setup.lateness), wanted, attempt_id, tally)
-    if as_stats:
+    chosen = _chosen(attempts_of(engine, inputs, setup.lateness), wanted, tally)
+    if attempt_id is not None:
+        attempt = one_of(chosen, attempt_id)
+        tally = Counter([attempt.outcome])
+        if as_json:
+            _write_json([attempt])
+        else:
+            _draw(attempt)
+    elif as_stats:
         for _ in chosen:
             continue
         print_json(engine.stats().as_dict())
     elif as_json:
         _write_json(chosen)
-    elif attempt_id is not None:
-        _draw(one_of(chosen, attempt_id))
     else:
         _tabulate(chosen, engine, show_probes=Outcome.PROBE.value in outcomes)
     ctx.exit(FOUND if any(outcome not in _FINE and count for outcome, count in tally.items()) else 0)
@@ -95,9 +100,9 @@ def replay(
 _FINE = frozenset({*GOOD, Outcome.PROBE, Outcome.BLIND})
 
 
-def _chosen(attempts: Iterable[Attempt], wanted: Wanted, attempt_id: str | None, tally: Counter[Outcome]) -> Iterator[Attempt]:
+def _chosen(attempts: Iterable[Attempt], wanted: Wanted, tally: Counter[Outcome]) -> Iterator[Attempt]:
     for attempt in attempts:
-        if attempt in wanted and (attempt_id is None or attempt.id.startswith(attempt_id)):
+        if attempt in wanted:
             tally[attempt.outcome] += 1
             yield attempt
 

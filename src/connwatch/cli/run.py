@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import gc
+from collections.abc import Callable
+from contextlib import closing
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -40,14 +42,27 @@ Examples:
 @config_option
 @click.option("--listen", metavar="HOST:PORT", help="Serve here instead of at http.listen of the configuration.")
 def run(config: Path | None, listen: str | None) -> int:
-    """Builds everything from the configuration and runs it until it is stopped."""
+    """Begins again, with a new state, where the old one proves to be damaged: some damage shows only when all is read."""
     prepared = preparing(config)  # before all that takes its time to be imported
     gc.disable()  # until the engine is there: what is loaded stays, and to look through it again and again is a tenth of the start
+    import connwatch.engine  # noqa: F401 - now, while the configuration is being checked
+    from connwatch.cli.working import log_to_stderr
+    from connwatch.store.opening import DamageError
+
+    log_to_stderr()
+    try:
+        _record(config, listen, prepared)
+    except DamageError as damage:
+        _record(config, listen, preparing(config), damage=str(damage))
+    return 0
+
+
+def _record(config: Path | None, listen: str | None, prepared: Callable[[], Setup], *, damage: str = "") -> None:
+    """Builds everything from the configuration and runs it until it is stopped. `damage`: see `open_state`. Raises DamageError at the start."""
     import asyncio
 
-    import connwatch.engine  # noqa: F401 - now, while the configuration is being checked
     from connwatch.cli.alerting import orders_of
-    from connwatch.cli.working import causes, listening_to, log_to_stderr
+    from connwatch.cli.working import causes, listening_to
     from connwatch.daemon.service import Renewed, Service
     from connwatch.settings.token import read_token, warning_of
     from connwatch.store.journal import Journal
@@ -58,38 +73,36 @@ def run(config: Path | None, listen: str | None) -> int:
     token = read_token(settings.http.token_file) if settings.http.token_file is not None else None
     orders = orders_of(setup)
     plug, address = listening_to(listen or settings.http.listen, token=token is not None)
-    log_to_stderr()
-    opened = open_state(settings.state.path)
-    about_token = "" if settings.http.token_file is None else warning_of(settings.http.token_file)
-    for note in (opened.note, about_token, *orders.targets.warnings):
-        if note:
-            say(note)
-    journal = Journal(opened, Keep(settings.state.keep_days * 86_400, settings.state.max_mb * 1024 * 1024))
+    with closing(plug), closing(open_state(settings.state.path, damage=damage)) as opened:
+        about_token = "" if settings.http.token_file is None else warning_of(settings.http.token_file)
+        for note in (opened.note, about_token, *orders.targets.warnings):
+            if note:
+                say(note)
+        journal = Journal(opened, Keep(settings.state.keep_days * 86_400, settings.state.max_mb * 1024 * 1024))
 
-    def engine_of(setup: Setup) -> Engine:
-        return setup.engine(live=True, recording=True, key=journal.key)
+        def engine_of(setup: Setup) -> Engine:
+            return setup.engine(live=True, recording=True, key=journal.key)
 
-    def renewed() -> Renewed:
-        setup, new, sources = _followed(config, preparing(config)())
-        return Renewed(engine_of(setup), sources, setup.lateness, orders_of(setup), _unused(settings, new))
+        def renewed() -> Renewed:
+            setup, new, sources = _followed(config, preparing(config)())
+            return Renewed(engine_of(setup), sources, setup.lateness, orders_of(setup), _unused(settings, new))
 
-    service = Service(
-        engine_of(setup),
-        sources,
-        journal,
-        lateness=setup.lateness,
-        token=token,
-        hosts=settings.metrics.hosts,
-        causes=causes(setup.catalogue),
-        renew=renewed,
-        orders=orders,
-    )
+        service = Service(
+            engine_of(setup),
+            sources,
+            journal,
+            lateness=setup.lateness,
+            token=token,
+            hosts=settings.metrics.hosts,
+            causes=causes(setup.catalogue),
+            renew=renewed,
+            orders=orders,
+        )
 
-    def ready() -> None:
-        say(f"following {', '.join(source.name for source in sources)}; page, API and metrics at http://{address}/")
+        def ready() -> None:
+            say(f"following {', '.join(source.name for source in sources)}; page, API and metrics at http://{address}/")
 
-    asyncio.run(service.run(plug, ready=ready))
-    return 0
+        asyncio.run(service.run(plug, ready=ready))
 
 
 def _unused(old: Settings, new: Settings) -> list[str]:

@@ -17,20 +17,24 @@ from connwatch.cli.filters import SPAN
 from connwatch.cli.fitting import require_fitting
 from connwatch.cli.program import FOUND
 from connwatch.cli.setup import Setup, config_option, prepare
+from connwatch.cli.stored import readable, state_of
 
 if TYPE_CHECKING:
     from connwatch.alerts.mutes import Silence
     from connwatch.cli.spans import Line
+    from connwatch.store.library import Library
     from connwatch.store.outbox import Silences
 
 __all__ = ["silence"]
+
+MOST_NUMBERED = 999_999_999  # a number that SQLite can be asked for
 
 _HELP = """Tell nobody of what fits, for a while.
 
 Client, server and code (a diagnosis, or source-deaf, source-silent) are names or globs; what is left out fits everything, and what can fit nothing
 is refused. For a source, --server is its name. The silence is written into the state file (state.path); a running daemon obeys it at once, and it
-holds over restarts. What would have been told is kept with the reason "silenced" (connwatch alerts, connwatch notifications), and is told after all
-when it goes on longer.
+holds over restarts. Where that daemon does not keep its state there, nothing is written. What would have been told is kept with the reason
+"silenced" (connwatch alerts, connwatch notifications), and is told after all when it goes on longer.
 
 \b
 Examples:
@@ -41,7 +45,8 @@ Examples:
 
 \b
 Exit status: 0 done; 1 --end found no such silence in force; 2 wrong usage or
-configuration; 3 the state cannot be read or written.
+configuration; 3 the state cannot be read or written, or a daemon answers that
+does not keep it there.
 """
 
 
@@ -52,7 +57,7 @@ configuration; 3 the state cannot be read or written.
 @click.option("--for", "seconds", type=SPAN, help="How long: 30m, 2h, 1d.")
 @click.option("--comment", default="", help="Why; shown with what was not told.")
 @click.option("--list", "as_list", is_flag=True, help="List the silences that are in force or ended within a day.")
-@click.option("--end", "number", type=click.IntRange(1), metavar="NUMBER", help="End a silence now.")
+@click.option("--end", "number", type=click.IntRange(1, MOST_NUMBERED), metavar="NUMBER", help="End a silence now.")
 @click.option("--json", "as_json", is_flag=True, help="One JSON object a silence and line (schema connwatch.silence/1).")
 @config_option
 @click.pass_context
@@ -74,8 +79,8 @@ def silence(
     if sum((seconds is not None, as_list, number is not None)) != 1:
         raise click.UsageError("say how long with --for, or --list those there are, or --end one of them")
     setup = prepare(config, {})
-    path = setup.state_path
-    silences, now = Silences.of_file(path), time.time()
+    library, now = state_of(setup), time.time()
+    silences = Silences(library, setup.state_path)
     if as_list:
         _show(silences.all(after=now - 86_400), now, as_json=as_json)
         return
@@ -85,20 +90,19 @@ def silence(
             ctx.exit(FOUND)
         remark(f"silence {number} is ended")
         return
+    readable(server)
     require_fitting(client, code, setup.catalogue.diagnoses)
-    if not _is_known(server, setup):
+    if not _is_known(server, setup, library):
         remark(f"nothing of {server!r} is known so far, neither a server of an attempt nor a source: the silence holds for what comes")
     _begin(silences, client, server, code, now, seconds or 0.0, comment, as_json=as_json)
 
 
-def _is_known(server: str, setup: Setup) -> bool:
-    from connwatch.store.library import Choice, Library
+def _is_known(server: str, setup: Setup, library: Library) -> bool:
+    from connwatch.store.library import Choice
 
     sources = setup.settings.sources if setup.settings is not None else ()
     names = [ANYWHERE, *(one.name for one in sources)]
-    return any(Key("", name, "", "").fits(server=server) for name in names) or bool(
-        Library.of_file(setup.state_path).attempts(Choice(servers=[server]), limit=1)
-    )
+    return any(Key("", name, "", "").fits(server=server) for name in names) or bool(library.attempts(Choice(servers=[server]), limit=1))
 
 
 def _begin(silences: Silences, client: str, server: str, code: str, now: float, seconds: float, comment: str, *, as_json: bool) -> None:

@@ -1,12 +1,14 @@
 """Stored attempts, wherever they can be read: in the state file, or from a daemon over HTTP. Must not know how they are shown.
 
-The file is asked first: it can be read while the daemon writes it and after it stopped. Where it is not there or not ours to read, the daemon is.
+The file is asked first: it can be read while the daemon writes it and after it stopped. Where it is not there or not ours to read, the daemon is;
+and where a daemon answers that keeps its state elsewhere (in memory, because it cannot write the file), the file is old, and silent about now.
 """
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from datetime import datetime
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol
 from urllib.parse import quote
 
@@ -24,10 +26,15 @@ from connwatch.model.mark import Gap, Mark
 if TYPE_CHECKING:
     from connwatch.store.library import Choice, Library
 
-__all__ = ["AROUND", "Archive", "archive_of", "latest_of", "listen_option", "one_called"]
+__all__ = ["AROUND", "MOST_ROWS", "Archive", "archive_of", "latest_of", "listen_option", "one_called", "readable", "state_of"]
 
 AROUND = 60.0
 """Seconds before and after an attempt in which marks may explain it."""
+
+MOST_ROWS = 1_000_000
+"""What can be asked for at once; SQLite takes no number beyond its own."""
+MOST_CALLED = 10
+"""So many attempts are named to whoever gave too little of an id."""
 
 Around = tuple[list[Mark], list[tuple[str, Gap]]]
 
@@ -61,18 +68,59 @@ def archive_of(setup: Setup, address: str | None) -> Archive:
         return _Far(daemon)
     path = setup.state_path
     try:
-        return _Near(Library.of_file(path), str(path))
+        library = Library.of_file(path)
+        elsewhere = _elsewhere(daemon, library, path)
     except SourceError as error:
         if daemon.answers():
             say(f"{error}; asking the daemon at {daemon.address}")
             return _Far(daemon)
         hint = "start one with `connwatch run --config FILE`, name its configuration with --config, or read logs with `connwatch replay FILE...`"
         raise SourceError(f"{error}; and no daemon answers at {daemon.address}: {hint}") from error
+    if elsewhere:
+        say(f"{elsewhere}; asking it")
+        return _Far(daemon)
+    return _Near(library, str(path))
+
+
+def state_of(setup: Setup) -> Library:
+    """The state file, for what no daemon can be asked: alerts, messages, silences. Raises SourceError where the daemon at work keeps another."""
+    from connwatch.store.library import Library
+
+    library = Library.of_file(setup.state_path)
+    if elsewhere := _elsewhere(daemon_of(setup.settings, None), library, setup.state_path):
+        what_to_do = "let the account it runs as write that file and start it again, or name its own configuration with --config"
+        raise SourceError(f"{elsewhere}; what stands there is not what holds now: {what_to_do}")
+    return library
+
+
+def _elsewhere(daemon: Daemon, library: Library, path: Path) -> str:
+    """That the daemon at work does not keep the state in this file, and why, in a sentence; "" where it does, and where none answers."""
+    try:
+        life, _, _ = str(daemon.get("/api/attempts?limit=1").get("position", "")).partition("-")
+        if life in ("", library.life()):
+            return ""
+        note = daemon.get("/api/sources").get("state", {}).get("note", "")
+    except SourceError:
+        return ""
+    return f"the daemon at {daemon.address} does not keep its state in {f'this file: {note}' if note else path}"
+
+
+def readable(*words: str) -> None:
+    """Raises a usage error for bytes that are no text: no state holds them, and no daemon can be asked for them."""
+    for word in words:
+        try:
+            word.encode()
+        except UnicodeEncodeError as error:
+            raise click.UsageError(f"{word!r} is no text in UTF-8") from error
 
 
 def one_called(archive: Archive, beginning: str) -> Attempt:
     """The attempt whose id is, or begins with, `beginning`. Raises a usage error for none and for several."""
-    return one_of(archive.called(beginning), beginning, f"in {archive.where}; `connwatch attempts` lists them")
+    readable(beginning)
+    found = archive.called(beginning)
+    if len(found) == MOST_CALLED and not any(one.id == beginning for one in found):
+        raise click.UsageError(f"{beginning!r} begins {MOST_CALLED} ids or more; give more of it, or see `connwatch attempts`")
+    return one_of(found, beginning, f"in {archive.where}; `connwatch attempts` lists them")
 
 
 def latest_of(archive: Archive, ways: Sequence[tuple[Outcome, ...]]) -> Attempt:
@@ -95,7 +143,7 @@ class _Near:
         return self._library.attempts(choice, limit=most)
 
     def called(self, beginning: str) -> list[Attempt]:
-        return self._library.called(beginning)
+        return self._library.called(beginning, most=MOST_CALLED)
 
     def around(self, attempt: Attempt) -> Around:
         start, end = attempt.started_at - AROUND, attempt.ended_at + AROUND

@@ -25,7 +25,7 @@ from connwatch.daemon.recorder import HEARTBEAT, Recorder
 from connwatch.daemon.restart import Rebuilt
 from connwatch.daemon.roster import source_figures, source_rows
 from connwatch.daemon.systemd import ServiceManager
-from connwatch.model.errors import ConnwatchError
+from connwatch.model.errors import ConnwatchError, SourceError
 from connwatch.sinks.board import Board
 from connwatch.sinks.bus import Bus
 from connwatch.sinks.figures import Figures, Keeping, Reload, SourceFigures
@@ -37,6 +37,7 @@ from connwatch.sinks.telling import TellingFigures, Tellings
 from connwatch.sources.source import Source
 from connwatch.store.journal import Journal
 from connwatch.store.library import Library
+from connwatch.store.opening import DamageError
 from connwatch.web.app import View, create_app
 from connwatch.web.server import server
 
@@ -89,6 +90,7 @@ class Service:
     recorder: Recorder = field(init=False)
     reload: Reload = field(init=False)
     newsroom: Newsroom | None = field(init=False)
+    stopped: bool = field(default=False, init=False)
 
     def __post_init__(self) -> None:
         self.board, self.bus = Board(), Bus(life=self.journal.life, end=self.journal.first)
@@ -126,7 +128,10 @@ class Service:
         self.metrics.add(Tellings(self._telling))
 
     async def run(self, listening: socket.socket | None, *, ready: Callable[[], None] = lambda: None) -> None:
-        """Work until stopped (or until the end). `listening` is the bound socket of the HTTP server, None for no server."""
+        """Work until stopped (or until the end). `listening` is the bound socket of the HTTP server, None for no server.
+
+        Raises DamageError where it would help to begin anew with another state, SourceError where this one cannot be read for other reasons.
+        """
         try:
             with self._signals():
                 async with self._http(listening), self._sending():
@@ -134,7 +139,10 @@ class Service:
                     ready()
                     await self.recorder.run()
         except* ConnwatchError as group:
-            raise _first(group) from None
+            error = _first(group)
+            if isinstance(error, DamageError) and (self.recorder.begun or self.stopped):  # too late to begin anew: the next start does
+                error = SourceError(str(error))
+            raise error from None
         finally:
             await self.journal.close()
 
@@ -187,6 +195,7 @@ class Service:
 
     def stop(self) -> None:
         """Begin to stop."""
+        self.stopped = True
         self.manager.stopping()
         self.recorder.stop()
 

@@ -23,7 +23,7 @@ from typing import TypeVar
 from connwatch.model.change import Change, Reached, Withdrawn
 from connwatch.store.codec import written_alert, written_attempt, written_notice, written_step
 from connwatch.store.keeping import Keep, file_size, prune
-from connwatch.store.opening import Opened
+from connwatch.store.opening import DamageError, Opened, unreadable
 from connwatch.store.turn import Standing, Turn
 
 __all__ = ["MOST_WAITING", "OVERLAP", "Journal"]
@@ -35,6 +35,8 @@ OVERLAP = 256
 MOST_WAITING = 1000
 LAZY_SECONDS = 1.0  # how long what nobody was told of may wait: it would be read again
 AGAIN_SECONDS = 5.0  # between tries where writing fails
+PATIENCE = 2.0  # for another program to let go of the file: what is stopped must end within five seconds
+HASTE = 0.25  # and where it did not the last time
 PRUNE_SECONDS = 60.0
 PRUNE_SOON = 5.0  # where the file grew beyond its size by an eighth: somebody floods the logs
 
@@ -42,7 +44,10 @@ _Result = TypeVar("_Result")
 
 
 class Journal:
-    """`first` is the number that the next change will get. `trouble` says why nothing can be written at present, or is ""."""
+    """`first` is the number that the next change will get. `trouble` says why nothing can be written at present, or is "".
+
+    Raises SourceError where what it begins with cannot be read.
+    """
 
     def __init__(self, opened: Opened, keep: Keep | None = None) -> None:
         self.address = opened.address
@@ -61,11 +66,17 @@ class Journal:
         self._written_at = self._tried_at = 0.0
         self._pruned_at = time.monotonic()
         self._watermark = -math.inf
-        self.key = bytes.fromhex(self._fact("key", lambda: secrets.token_hex(32)))
-        self.life = self._fact("life", lambda: secrets.token_hex(4))
-        (last,) = self._connection.execute("SELECT coalesce(max(seq), 0) FROM sqlite_sequence WHERE name = 'changes'").fetchone()
-        self.first = int(last) + 1
-        self._connection.execute("DELETE FROM meta WHERE name = 'clean'")
+        self._sound = False  # until all that a restart needs was read
+        try:
+            self.key = bytes.fromhex(self._fact("key", lambda: secrets.token_hex(32)))
+            self.life = self._fact("life", lambda: secrets.token_hex(4))
+            (last,) = self._connection.execute("SELECT coalesce(max(seq), 0) FROM sqlite_sequence WHERE name = 'changes'").fetchone()
+            self.first = int(last) + 1
+            _wait_at_most(self._connection, PATIENCE)
+        except sqlite3.Error as error:
+            raise unreadable(error) from error
+        except ValueError as error:
+            raise DamageError(f"the key of the digests cannot be read: {error}") from error
 
     @property
     def note(self) -> str:
@@ -90,7 +101,8 @@ class Journal:
         return await asyncio.get_running_loop().run_in_executor(self._thread, work, self._connection)
 
     def restored(self, standings: dict[str, Standing]) -> None:
-        """The streams that are resumed, in their order, and where."""
+        """The streams that are resumed, in their order, and where: all that a restart needs could be read."""
+        self._sound = True
         for stream, standing in standings.items():
             self.known(stream)
             self._trails[stream] = deque([standing])
@@ -147,7 +159,7 @@ class Journal:
 
     def _closed(self, connection: sqlite3.Connection) -> None:
         try:
-            if not self._waiting:
+            if self._sound and not self._waiting and not self.trouble:
                 connection.execute("INSERT OR REPLACE INTO meta VALUES ('clean', '1')")
         except sqlite3.Error as error:
             log.warning("the state could not be closed tidily: %s", error)
@@ -194,6 +206,7 @@ class Journal:
         if self.trouble:
             log.warning("the state is written again")
             self.trouble = ""
+            _wait_at_most(connection, PATIENCE)
 
     def _failed(self, connection: sqlite3.Connection, error: sqlite3.Error) -> None:
         if connection.in_transaction:
@@ -201,6 +214,8 @@ class Journal:
         if not self.trouble:
             log.warning("the state cannot be written (%s): going on without; what happens now is lost if connwatch ends before that is mended", error)
         self.trouble = f"the state cannot be written: {error}"
+        self._sound = self._sound and not isinstance(unreadable(error), DamageError)
+        _wait_at_most(connection, HASTE)
         while len(self._waiting) > MOST_WAITING:
             self._waiting.popleft()
             self.lost += 1
@@ -210,6 +225,10 @@ class Journal:
             prune(connection, self._watermark, self._keep)
         except sqlite3.Error as error:
             self._failed(connection, error)
+
+
+def _wait_at_most(connection: sqlite3.Connection, seconds: float) -> None:
+    connection.execute(f"PRAGMA busy_timeout = {seconds * 1000:.0f}")
 
 
 def _write_turn(connection: sqlite3.Connection, first: int, turn: Turn) -> None:

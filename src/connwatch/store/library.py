@@ -8,9 +8,11 @@ from __future__ import annotations
 import contextlib
 import json
 import math
+import re
 import sqlite3
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from fnmatch import translate
 from itertools import groupby
 from operator import itemgetter
 from pathlib import Path
@@ -22,7 +24,7 @@ from connwatch.model.mark import Gap, Mark
 from connwatch.model.taken import Place, Taken
 from connwatch.store.codec import read_attempt, read_record, read_step
 from connwatch.store.keeping import horizon
-from connwatch.store.opening import APPLICATION, latest_version
+from connwatch.store.opening import APPLICATION, DamageError, latest_version, unreadable
 from connwatch.store.turn import Standing
 
 __all__ = ["Choice", "History", "Library", "Past"]
@@ -44,8 +46,8 @@ class Choice:
         values: list[object] = []
         for column, patterns in (("client", self.clients), ("server", self.servers)):
             if patterns:
-                parts.append("(" + " OR ".join([f"lower({column}) GLOB ?"] * len(patterns)) + ")")
-                values += [pattern.lower() for pattern in patterns]
+                parts.append(f"fits({column}, ?)")
+                values.append("|".join(translate(pattern.lower()) for pattern in patterns))
         if self.outcomes:
             parts.append(f"outcome IN ({', '.join('?' * len(self.outcomes))})")
             values += self.outcomes
@@ -83,7 +85,7 @@ _KINDS: dict[str, type[Opened | Updated | Closed | Evicted]] = {"opened": Opened
 
 
 class Library:
-    """`address` is an SQLite URI. Raises SourceError from every question that the state cannot answer."""
+    """`address` is an SQLite URI. Raises SourceError from every question that the state cannot answer; where that is its own fault, DamageError."""
 
     def __init__(self, address: str) -> None:
         self._address = address
@@ -102,8 +104,7 @@ class Library:
             (application,) = connection.execute("PRAGMA application_id").fetchone()
             (version,) = connection.execute("PRAGMA user_version").fetchone()
         if application != APPLICATION or version != latest_version():
-            why = "is no state of connwatch" if application != APPLICATION else "is of another version; the daemon brings it up to date"
-            raise SourceError(f"{path} {why}", transient=False)
+            raise SourceError(f"{path} {_why_not(application, version)}", transient=False)
         return library
 
     @contextlib.contextmanager
@@ -112,11 +113,18 @@ class Library:
         try:
             with contextlib.closing(sqlite3.connect(self._address, uri=True, timeout=5.0)) as connection:
                 connection.execute("PRAGMA read_uncommitted = 1")  # of a state in memory: readers would lock the writer out of a table
+                connection.create_function("fits", 2, _fits, deterministic=True)  # SQLite's own GLOB negates a set with another sign
                 yield connection
         except sqlite3.Error as error:
-            raise SourceError(f"the state cannot be read: {error}") from error
+            raise unreadable(error) from error
         except ValueError as error:
-            raise SourceError(f"the state holds a row that cannot be read: {error}") from error
+            raise DamageError(f"the state holds a row that cannot be read: {error}") from error
+
+    def life(self) -> str:
+        """What tells this state from every other one; positions in the stream of its changes begin with it."""
+        with self.asked() as connection:
+            found = connection.execute("SELECT value FROM meta WHERE name = 'life'").fetchone()
+            return "" if found is None else str(found[0])
 
     def attempts(self, choice: Choice | None = None, *, limit: int = 100, after: tuple[float, str] | None = None) -> list[Attempt]:
         """Attempts, the latest started first. `after` continues behind the start and id of the last one of the page before."""
@@ -192,6 +200,8 @@ class Library:
             }
             found = connection.execute("SELECT value FROM meta WHERE name = 'watermark'").fetchone()
             watermark = float(found[0]) if found is not None else -math.inf
+            if found is not None and not math.isfinite(watermark):
+                raise ValueError(f"no watermark is {found[0]!r}")
             since = horizon(connection, watermark)
             lost = connection.execute("SELECT source, detail, at, until FROM marks WHERE what = 'gap' AND until >= ? ORDER BY id", (since,))
             gaps = [(stream, Gap(reason, start, end)) for stream, reason, start, end in lost]
@@ -214,6 +224,19 @@ class Library:
             for (_, *times), group in groupby(rows, key=itemgetter(0, 1, 2)):
                 stood, moved_to = (-math.inf if at is None else at for at in times)
                 yield Past(stood, moved_to, [Taken(stream, read_record(body), seen_at) for *_, stream, seen_at, body in group])
+
+
+def _fits(value: str, patterns: str) -> bool:
+    """Globs as fnmatch has them, which hold for streams too."""
+    return re.match(patterns, value.lower()) is not None
+
+
+def _why_not(application: int, version: int) -> str:
+    if application != APPLICATION:
+        return "is no state of connwatch"
+    if version > latest_version():
+        return f"was written by a newer connwatch (version {version} of the file; this program knows {latest_version()}): ask with that one"
+    return "is of an older version; the daemon brings it up to date"
 
 
 def _change(at: float, kind: str, attempt: Attempt, step: str | None) -> Change:

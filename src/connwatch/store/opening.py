@@ -6,8 +6,10 @@
 | an older version | brought up to date, step by step, each step one transaction |
 | a newer version, or a file that is not ours | refused: ConfigError; the file is not touched |
 | damaged or cut short | set aside under another name, a new file is begun |
-| held by another connwatch | refused: SourceError |
+| held by another connwatch, or locked by another program | refused: SourceError |
 | a place that cannot be written | state is kept in memory, `note` says so |
+
+Some damage shows only when all is read: readers raise `DamageError`, and whoever began with the file opens it again and names that damage.
 """
 
 from __future__ import annotations
@@ -24,13 +26,21 @@ from pathlib import Path
 
 from connwatch.model.errors import ConfigError, SourceError
 
-__all__ = ["APPLICATION", "Opened", "in_memory", "latest_version", "open_state"]
+__all__ = ["APPLICATION", "DamageError", "Opened", "in_memory", "latest_version", "open_state", "unreadable"]
 
 APPLICATION = 0x636F6E77
 """PRAGMA application_id of our files: "conw"."""
 
 _UNWRITABLE = frozenset({errno.EACCES, errno.EPERM, errno.EROFS})
 _FULL = frozenset({errno.ENOSPC, errno.EDQUOT})
+_ABOUT_THE_PLACE = frozenset({sqlite3.SQLITE_READONLY, sqlite3.SQLITE_FULL, sqlite3.SQLITE_CANTOPEN, sqlite3.SQLITE_PERM, sqlite3.SQLITE_IOERR})
+_TAKEN = frozenset({sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED, sqlite3.SQLITE_PROTOCOL})
+_DAMAGED = frozenset({sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB, None})  # None: text that is no UTF-8, which only Python finds
+PATIENCE = 5.0  # seconds for another program to let go of the file
+
+
+class DamageError(SourceError):
+    """The state holds what cannot be read, and no time, place or permission is to blame."""
 
 
 @dataclass(slots=True)
@@ -48,14 +58,18 @@ class Opened:
     lock: int | None = None
 
     def close(self) -> None:
-        """Let go of everything."""
+        """Let go of everything. May be called again."""
         self.connection.close()
         if self.lock is not None:
             os.close(self.lock)
+            self.lock = None
 
 
-def open_state(path: Path, now: float | None = None) -> Opened:
-    """The state in `path`, or in memory where the place cannot be written. See the table above for what is raised."""
+def open_state(path: Path, now: float | None = None, *, damage: str = "") -> Opened:
+    """The state in `path`, or in memory where the place cannot be written. See the table above for what is raised.
+
+    `damage` is what was found wrong with the file when it was read: then it is set aside, whatever it looks like now.
+    """
     try:
         lock = _locked(path)
     except OSError as error:
@@ -64,23 +78,32 @@ def open_state(path: Path, now: float | None = None) -> Opened:
                 f"cannot keep state in {path}: {error.strerror}", key="state.path", hint="name a file in a directory that exists"
             ) from error
         return _without_file(f"cannot write {path} ({error.strerror}): nothing is remembered over a restart")
+    address = f"{path.absolute().as_uri()}?mode=ro"
     try:
         _refuse_strangers(path)
-        try:
-            return Opened(_sound(path), address=f"{path.absolute().as_uri()}?mode=ro", lock=lock)
-        except sqlite3.OperationalError as error:
-            if not _is_about_the_place(error):
-                raise
-            os.close(lock)
-            return _without_file(f"cannot write {path} ({error}): nothing is remembered over a restart")
-        except sqlite3.DatabaseError as error:
-            aside = _set_aside(path, time.time() if now is None else now)
-            note = f"{path} is damaged ({error}); it was set aside as {aside.name}, and a new one begun: what happened before is not known"
-            return Opened(_sound(path), address=f"{path.absolute().as_uri()}?mode=ro", note=note, lock=lock)
+        if not damage:
+            try:
+                return Opened(_sound(path), address, lock=lock)
+            except sqlite3.Error as error:
+                if _code(error) in _ABOUT_THE_PLACE:
+                    os.close(lock)
+                    return _without_file(f"cannot write {path} ({error}): nothing is remembered over a restart")
+                if _code(error) in _TAKEN:
+                    raise SourceError(f"{path} is held by another program ({error}): end what writes to it, and start again") from error
+                damage = str(error)
+        aside = _set_aside(path, time.time() if now is None else now)
+        note = f"{path} is damaged ({damage}); it was set aside as {aside.name}, and a new one begun: what happened before is not known"
+        return Opened(_sound(path), address, note, lock=lock)
     except BaseException:
         with contextlib.suppress(OSError):
             os.close(lock)
         raise
+
+
+def unreadable(error: sqlite3.Error) -> SourceError:
+    """What a reader raises for it: damage, or what may be over the next time."""
+    kind = DamageError if _code(error) in _DAMAGED else SourceError
+    return kind(f"the state cannot be read: {error}")
 
 
 def in_memory() -> Opened:
@@ -148,13 +171,14 @@ def _refuse_strangers(path: Path) -> None:
 
 
 def _sound(path: Path) -> sqlite3.Connection:
-    """The connection, up to date. Raises sqlite3.DatabaseError where the file is damaged."""
+    """The connection, up to date, and the file marked as being at work. Raises sqlite3.Error where it is damaged, or cannot be written."""
     connection = _connected(path.absolute().as_uri())
     try:
         _migrate(connection)
         clean = connection.execute("SELECT value FROM meta WHERE name = 'clean'").fetchone()
         if clean is None:  # whoever had it last did not close it
             _look_through(connection)
+        connection.execute("DELETE FROM meta WHERE name = 'clean'")
     except BaseException:
         connection.close()
         raise
@@ -169,7 +193,7 @@ def _look_through(connection: sqlite3.Connection) -> None:
 
 
 def _connected(address: str) -> sqlite3.Connection:
-    connection = sqlite3.connect(address, uri=True, isolation_level=None, check_same_thread=False, timeout=5.0)
+    connection = sqlite3.connect(address, uri=True, isolation_level=None, check_same_thread=False, timeout=PATIENCE)
     connection.execute("PRAGMA auto_vacuum = INCREMENTAL")
     connection.execute("PRAGMA journal_mode = WAL")
     connection.execute("PRAGMA synchronous = NORMAL")  # a crash of the process loses nothing; one of the machine at most the last turns
@@ -195,10 +219,10 @@ def _scripts() -> list[str]:
     return [one.read_text(encoding="utf-8") for one in sorted(folder.iterdir(), key=lambda one: one.name) if one.name.endswith(".sql")]
 
 
-def _is_about_the_place(error: sqlite3.OperationalError) -> bool:
-    """Whether it is not the file that is wrong but where it is: read-only, full, no permission."""
-    code = getattr(error, "sqlite_errorcode", 0) & 0xFF
-    return code in (sqlite3.SQLITE_READONLY, sqlite3.SQLITE_FULL, sqlite3.SQLITE_CANTOPEN, sqlite3.SQLITE_PERM, sqlite3.SQLITE_IOERR)
+def _code(error: sqlite3.Error) -> int | None:
+    """SQLite's own code, without what refines it; None where Python's module found the fault."""
+    code: int | None = getattr(error, "sqlite_errorcode", None)
+    return None if code is None else code & 0xFF
 
 
 def _set_aside(path: Path, now: float) -> Path:

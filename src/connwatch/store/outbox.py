@@ -88,11 +88,6 @@ class Silences:
     def __init__(self, library: Library, path: Path | None = None) -> None:
         self._library, self._path = library, path
 
-    @classmethod
-    def of_file(cls, path: Path) -> Silences:
-        """Those in a state file that a daemon has written. Raises SourceError where there is none."""
-        return cls(Library.of_file(path), path)
-
     def all(self, *, after: float = 0.0) -> list[Silence]:
         """Those that end later than `after` (seconds since the epoch), the next to end first."""
         query = "SELECT id, since, until, client, server, code, comment FROM silences WHERE until > ? ORDER BY until, id"

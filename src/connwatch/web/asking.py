@@ -20,6 +20,8 @@ __all__ = ["MOST_LISTED", "Cursor", "QuestionError", "choice_of", "cursor_of", "
 
 MOST_LISTED = 500
 USUALLY_LISTED = 100
+MOST_NAMED = 100
+"""Globs for one parameter: each is asked of every attempt."""
 
 Cursor = tuple[float, str]
 """The start (seconds since the epoch) and the id of the last attempt of a page."""
@@ -31,6 +33,9 @@ class QuestionError(ValueError):
 
 def choice_of(query: QueryParams) -> Choice:
     """`client`, `server` and `outcome`, globs that may be repeated, `since` and `until`. Raises QuestionError."""
+    for name in ("client", "server", "outcome"):
+        if (given := len(query.getlist(name))) > MOST_NAMED:
+            raise QuestionError(f"{name} may be given {MOST_NAMED} times, not {given}")
     return Choice(query.getlist("client"), query.getlist("server"), _outcomes(query), moment_of(query, "since"), moment_of(query, "until"))
 
 

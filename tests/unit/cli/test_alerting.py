@@ -19,6 +19,7 @@ from connwatch.store.opening import open_state
 from connwatch.store.turn import Turn
 from support.attempts import HOST, the_silence
 from support.lines import proxy, story
+from support.live import free_port
 
 KEY = Key("claude", HOST, "session", "token-unused")
 
@@ -45,7 +46,10 @@ def config(tmp_path: Path) -> Path:
 
     asyncio.run(write())
     path = tmp_path / "connwatch.toml"
-    path.write_text(f'[state]\npath = "{tmp_path}/state.db"\n[[sources]]\nname = "proxy"\nkind = "file"\npath = "{tmp_path}/access.log"\n')
+    path.write_text(
+        f'[state]\npath = "{tmp_path}/state.db"\n[http]\nlisten = "127.0.0.1:{free_port()}"\n'
+        f'[[sources]]\nname = "proxy"\nkind = "file"\npath = "{tmp_path}/access.log"\n'
+    )
     return path
 
 
@@ -159,6 +163,9 @@ def test_a_silence_for_what_nobody_has_heard_of_holds_for_what_comes(config: Pat
         (["silence", "--for", "2h", "--list"], "say how long with --for"),
         (["silence", "--for", "soon"], "'soon' is no span of time; write 30m, 2h"),
         (["silence", "--for", "0m"], "no span of time"),
+        (["silence", "--end", "99999999999999999999"], "is not in the range"),
+        (["silence", "--server", "\udcff", "--for", "1h"], "'\\udcff' is no text in UTF-8"),
+        (["notifications", "--limit", "99999999999999999999"], "is not in the range"),
         (["silence", "--for", "400d"], "at most a year"),
         (["alerts", "--full"], "go with --preview"),
         (["alerts", "some.log"], "go with --preview"),

@@ -114,12 +114,39 @@ def test_show_takes_the_last_that_did_not_connect_and_tells_by_its_status(config
         (("--last", "--any"), "--last and --any exclude each other"),
         (("zz",), "no attempt 'zz' in"),
         (("",), "begins 3 ids"),
+        (("\udcff",), "'\\udcff' is no text in UTF-8"),
+        (("\udcff", "--listen", "127.0.0.1:1"), "'\\udcff' is no text in UTF-8"),
     ],
 )
 def test_show_says_what_is_wrong(config: Path, args: tuple[str, ...], words: str) -> None:
     result = run(config, "show", *args)
     assert result.exit_code == 2
     assert words in result.stderr
+
+
+@pytest.mark.parametrize("args", [("--limit", "99999999999999999999"), ("--client", "\udcff"), ("--server", "\udcff", "--listen", "127.0.0.1:1")])
+def test_attempts_refuses_what_no_state_can_be_asked(config: Path, args: tuple[str, ...]) -> None:
+    result = run(config, "attempts", *args)
+    assert result.exit_code == 2
+    assert "is not in the range" in result.stderr or "is no text in UTF-8" in result.stderr
+
+
+def test_of_many_that_begin_so_it_is_not_said_that_they_are_ten(config: Path) -> None:
+    async def write() -> None:
+        journal = Journal(open_state(config.parent / "state.db"))
+        await journal.commit(Turn(T, changes=[Closed(T, connected(f"ab{number:06x}")) for number in range(12)]))
+        await journal.close()
+
+    asyncio.run(write())
+    for beginning in ("", "ab"):
+        assert f"{beginning!r} begins 10 ids or more" in run(config, "show", beginning).stderr
+    assert run(config, "show", "ab00000b").exit_code == 0
+
+
+def test_a_glob_means_in_a_list_what_it_means_in_a_stream(config: Path) -> None:
+    assert ids(run(config, "attempts", "--client", "[!c]*")) == []
+    assert ids(run(config, "attempts", "--client", "CL[!x]ude")) == ["7f3c21a9"]
+    assert ids(run(config, "attempts", "--client", "cl[^x]ude")) == []
 
 
 def test_a_report_of_a_recorded_attempt_names_its_lines(config: Path) -> None:

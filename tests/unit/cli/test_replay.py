@@ -89,6 +89,19 @@ def test_an_id_that_names_none_or_several_is_explained(log: str, engine: ToldEng
     assert replay(log, "--attempt", "7f").stdout.startswith("7f  claude")
 
 
+def test_json_of_one_attempt_goes_through_the_same_choice(log: str, engine: ToldEngine) -> None:
+    absent = replay(log, "--attempt", "ffff", "--json")
+    assert (absent.exit_code, absent.stdout) == (2, "")
+    assert "no attempt 'ffff'" in absent.stderr
+    engine.attempts = [the_silence("7f01"), the_silence("7f02"), connected("7f")]
+    several = replay(log, "--attempt", "7f0", "--json")
+    assert (several.exit_code, several.stdout) == (2, "")
+    assert "begins 2 ids" in several.stderr
+    one = replay(log, "--attempt", "7f", "--json")
+    assert [json.loads(line)["id"] for line in one.stdout.splitlines()] == ["7f"]
+    assert one.exit_code == 0, "the others are not shown"
+
+
 def test_probes_are_listed_when_asked_for(log: str, engine: ToldEngine) -> None:
     assert "dead0001" in replay(log, "--outcome", "probe").stdout
     assert "not shown" not in replay(log, "--outcome", "probe").stderr

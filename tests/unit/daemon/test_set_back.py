@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncGenerator, Mapping
+from pathlib import Path
 
 import pytest
 
@@ -11,7 +12,7 @@ from connwatch.daemon.recorder import Recorder
 from connwatch.engine import Engine, EngineOptions
 from connwatch.sources.source import Batch, SourceStatus
 from connwatch.store.journal import Journal
-from connwatch.store.library import Library
+from connwatch.store.library import Choice, Library
 from connwatch.store.opening import open_state
 from support.lines import BASE, proxy, story
 from support.live import until
@@ -20,22 +21,26 @@ from support.said import catalogue
 HOUR = 3600.0
 
 
-class Fed:
-    """A live source of one stream, which is given its lines; the cursor counts them."""
+class Log:
+    """A live source of one stream, whose lines are written by the test; the cursor counts them. It outlives its readers."""
 
-    kind, delivery = "fed", "for tests"
+    kind, delivery = "log", "for tests"
 
     def __init__(self, clock: list[float]) -> None:
         self.name, self.format, self.expected, self.status = "nginx", "auto", ("nginx",), SourceStatus()
-        self.clock, self.lines = clock, asyncio.Queue[bytes]()
+        self.clock, self.lines = clock, list[bytes]()
+
+    def write(self, text: bytes) -> None:
+        self.lines += text.splitlines(keepends=True)
 
     async def stream(self, after: Mapping[str, str]) -> AsyncGenerator[Batch, None]:
         place = int(after.get("nginx", "0"))
         yield Batch("nginx", b"", None, "live", str(place))
         while True:
-            text = await self.lines.get()
-            place += text.count(b"\n")
-            yield Batch("nginx", text, self.clock[0], "live", str(place))
+            text, place = b"".join(self.lines[place:]), len(self.lines)
+            if text:
+                yield Batch("nginx", text, self.clock[0], "live", str(place))
+            await asyncio.sleep(0.005)
 
 
 class Told:
@@ -46,71 +51,80 @@ class Told:
         self.outcomes += [(type(change).__name__, change.attempt.outcome.value) for change in changes]
 
 
-async def life(journal: Journal, clock: list[float], lines: list[bytes], done: str) -> Told:
-    """A daemon that is given lines, and stopped when it has told of an outcome."""
-    told, source = Told(), Fed(clock)
-    engine = Engine(catalogue(), EngineOptions(live=True, recording=True), key=b"tests")
-    recorder = Recorder(engine, [source], [told], journal=journal, now=lambda: clock[0], heartbeat=0.02)
-    task = asyncio.create_task(recorder.run())
-    await until(recorder.ready)
-    there = engine.stats().lines + sum(text.count(b"\n") for text in lines)
-    for text in lines:
-        source.lines.put_nowait(text)
-    await until(lambda: engine.stats().lines == there)
-    clock[0] += 20.0
-    await until(lambda: any(outcome == done for _, outcome in told.outcomes))
-    recorder.stop()
-    await task
-    return told
+class Life:
+    """A daemon on this log and state."""
+
+    def __init__(self, journal: Journal, log: Log) -> None:
+        self.log, self.told = log, Told()
+        self.engine = Engine(catalogue(), EngineOptions(live=True, recording=True), key=b"tests")
+        self.recorder = Recorder(self.engine, [log], [self.told], journal=journal, now=lambda: log.clock[0], heartbeat=0.02)
+        self.task = asyncio.create_task(self.recorder.run())
+
+    async def read(self, text: bytes) -> None:
+        self.log.write(text)
+        await until(lambda: self.recorder.begun and self.engine.stats().lines == len(self.log.lines))
+
+    async def tells(self, outcome: str) -> None:
+        await until(lambda: any(told == outcome for _, told in self.told.outcomes))
+
+    async def stop(self) -> None:
+        self.recorder.stop()
+        await self.task
 
 
-def test_while_it_works(caplog: pytest.LogCaptureFixture, tmp_path) -> None:
+def test_while_it_works(caplog: pytest.LogCaptureFixture, tmp_path: Path) -> None:
     async def lives() -> None:
         clock = [BASE + HOUR + 5]
-        journal = Journal(open_state(tmp_path / "state.db"))
-        told, source = Told(), Fed(clock)
-        engine = Engine(catalogue(), EngineOptions(live=True, recording=True), key=b"tests")
-        recorder = Recorder(engine, [source], [told], journal=journal, now=lambda: clock[0], heartbeat=0.02)
-        task = asyncio.create_task(recorder.run())
-        await until(recorder.ready)
-        source.lines.put_nowait(proxy(story(HOUR, until=6)))
-        await until(lambda: engine.frontier("nginx") is not None)
+        log, journal = Log(clock), Journal(open_state(tmp_path / "state.db"))
+        one = Life(journal, log)
+        await one.read(proxy(story(HOUR, until=6)))
         clock[0] += 10
-        await until(lambda: ("Opened", "waiting") in told.outcomes)
+        await one.tells("waiting")
         clock[0] -= HOUR
-        await until(lambda: ("Closed", "blind") in told.outcomes)
-        source.lines.put_nowait(proxy(story(15.0)))
-        await until(lambda: engine.frontier("nginx") is not None)
+        await one.tells("blind")
+        await one.read(proxy(story(15.0)))
         clock[0] += 20
-        await until(lambda: any(outcome == "connected" for _, outcome in told.outcomes))
-        recorder.stop()
-        await task
+        await one.tells("connected")
+        await one.stop()
         await journal.close()
 
-        again = Journal(open_state(tmp_path / "state.db"))
-        marks = Library(again.address).marks(0.0, BASE + 2 * HOUR)
+        journal = Journal(open_state(tmp_path / "state.db"))
+        marks = Library(journal.address).marks(0.0, BASE + 2 * HOUR)
         assert [(mark.source, mark.what, mark.detail) for mark in marks] == [("nginx", "clock-set-back", "by 3598 seconds")]
         clock[0] += 10
-        later = await life(again, clock, [proxy(story(40.0, "chatgpt"))], "connected")
-        assert [what for what, _ in later.outcomes].count("Opened") == 1, "only the new one is news"
-        await again.close()
+        two = Life(journal, log)
+        await two.read(proxy(story(40.0, "chatgpt")))
+        clock[0] += 20
+        await two.tells("connected")
+        await two.stop()
+        assert [what for what, _ in two.told.outcomes].count("Opened") == 1, "only the new one is news"
+        await journal.close()
 
     with caplog.at_level("WARNING", "connwatch"):
         asyncio.run(asyncio.wait_for(lives(), 30))
     assert [record.getMessage().split(":")[0] for record in caplog.records] == ["the clock was set back by 3598 seconds"]
 
 
-def test_while_it_is_down(caplog: pytest.LogCaptureFixture, tmp_path) -> None:
+def test_while_it_is_down(caplog: pytest.LogCaptureFixture, tmp_path: Path) -> None:
     async def lives() -> None:
         clock = [BASE + HOUR + 5]
-        journal = Journal(open_state(tmp_path / "state.db"))
-        await life(journal, clock, [proxy(story(HOUR))], "connected")
+        log, journal = Log(clock), Journal(open_state(tmp_path / "state.db"))
+        one = Life(journal, log)
+        await one.read(proxy(story(HOUR)))
+        clock[0] += 20
+        await one.tells("connected")
+        await one.stop()
         await journal.close()
         clock[0] -= HOUR
-        again = Journal(open_state(tmp_path / "state.db"))
-        told = await life(again, clock, [proxy(story(15.0, "chatgpt"))], "connected")
-        assert ("Closed", "connected") in told.outcomes, "the one from before is over"
-        await again.close()
+        journal = Journal(open_state(tmp_path / "state.db"))
+        two = Life(journal, log)
+        await two.read(proxy(story(15.0, "chatgpt")))
+        clock[0] += 20
+        await until(lambda: ("Opened", "connected") in two.told.outcomes)
+        await two.stop()
+        assert ("Closed", "connected") in two.told.outcomes, "the one from before is over"
+        assert len(Library(journal.address).attempts(Choice(), limit=10)) == 2, "and is not told a second time"
+        await journal.close()
 
     with caplog.at_level("WARNING", "connwatch"):
         asyncio.run(asyncio.wait_for(lives(), 30))

@@ -21,7 +21,7 @@ from connwatch.store import journal as journal_module
 from connwatch.store.journal import Journal
 from connwatch.store.keeping import BACK, FEW, Keep, horizon, prune
 from connwatch.store.library import Choice, Library
-from connwatch.store.opening import in_memory, open_state
+from connwatch.store.opening import DamageError, in_memory, open_state
 from connwatch.store.turn import Standing, Turn
 from support.attempts import HOST, T, a_probe, connected, the_silence
 
@@ -368,3 +368,46 @@ def test_what_nobody_is_told_of_waits_for_company_and_what_somebody_is_told_of_i
         assert sum(len(past.taken) for past in Library(journal.address).history().turns) == 101
 
     story(tell)
+
+
+def test_a_key_that_is_none_is_damage_and_is_not_shown(tmp_path: Path) -> None:
+    with closing(open_state(tmp_path / "state.db")) as opened:
+        opened.connection.execute("INSERT INTO meta VALUES ('key', 'not hex')")
+        with pytest.raises(DamageError, match="the key of the digests cannot be read") as found:
+            Journal(opened)
+    assert "not hex" not in str(found.value)
+
+
+@pytest.mark.parametrize("was_read", [True, False])
+def test_only_a_state_that_could_be_read_is_closed_as_sound(tmp_path: Path, was_read: bool) -> None:
+    async def tell(journal: Journal) -> None:
+        if was_read:
+            journal.restored({})
+        await journal.commit(turn(changes=[Closed(T, connected())]))
+
+    story(tell, tmp_path / "state.db")
+    with closing(sqlite3.connect(tmp_path / "state.db")) as connection:
+        found = connection.execute("SELECT count(*) FROM meta WHERE name = 'clean'").fetchone()
+        assert found == (int(was_read),)
+
+
+def test_who_found_the_file_held_does_not_wait_as_long_again(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(journal_module, "PATIENCE", 0.2)
+    monkeypatch.setattr(journal_module, "HASTE", 0.01)
+    path = tmp_path / "state.db"
+
+    async def play() -> None:
+        journal = Journal(open_state(path))
+        waits = []
+        journal._connection.set_trace_callback(lambda text: waits.append(text) if text.startswith("PRAGMA busy") else None)
+        with closing(sqlite3.connect(path, isolation_level=None)) as other:
+            other.execute("BEGIN IMMEDIATE")
+            await journal.commit(turn(changes=[Closed(T, connected())]))
+            assert "locked" in journal.trouble
+            await journal.flush()
+        await journal.flush()
+        assert journal.trouble == ""
+        assert waits == ["PRAGMA busy_timeout = 10", "PRAGMA busy_timeout = 10", "PRAGMA busy_timeout = 200"]
+        await journal.close()
+
+    asyncio.run(asyncio.wait_for(play(), 30))

@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import asyncio
+import sqlite3
 from collections.abc import Callable, Sequence
+from contextlib import closing
+from fnmatch import fnmatchcase
 from pathlib import Path
 
 import pytest
@@ -14,7 +17,7 @@ from connwatch.model.errors import SourceError
 from connwatch.model.mark import Gap, Mark
 from connwatch.store.journal import Journal
 from connwatch.store.library import Choice, Library
-from connwatch.store.opening import open_state
+from connwatch.store.opening import DamageError, latest_version, open_state
 from connwatch.store.turn import Turn
 from support.attempts import T, connected, the_silence
 
@@ -56,6 +59,13 @@ def test_a_choice_narrows_down(tmp_path: Path, choice: Choice, ids: list[str]) -
     assert [one.id for one in kept(tmp_path / "state.db", [the_silence(), connected()]).attempts(choice)] == ids
 
 
+@pytest.mark.parametrize("pattern", ["[!c]*", "[^c]*", "c[!h]*", "[c-d]laude", "[", "c[", "*a[tu]*", "?laude", "CLAUDE", "[]!]*", "*[!e]", "(c.*"])
+def test_a_glob_means_what_it_means_in_a_stream(tmp_path: Path, pattern: str) -> None:
+    attempts = [the_silence(), connected()]
+    found = kept(tmp_path / "state.db", attempts).attempts(Choice(clients=[pattern]))
+    assert {one.client for one in found} == {one.client for one in attempts if fnmatchcase(one.client, pattern.lower())}
+
+
 def test_marks_and_gaps_around_a_time(tmp_path: Path) -> None:
     died, started = Mark(T - 61, "coda-mcp", "died", "exit status 137"), Mark(T + 3, "coda-mcp", "started")
     lost = ("nginx-proxy", Gap("rotated-away", T - 100, T - 50))
@@ -78,3 +88,38 @@ def test_what_cannot_be_read_is_said(tmp_path: Path, make: Callable[[Path], obje
     make(tmp_path / "state.db")
     with pytest.raises(SourceError, match=words):
         Library.of_file(tmp_path / "state.db")
+
+
+@pytest.mark.parametrize(("version", "words"), [(1, "was written by a newer connwatch"), (-1, "is of an older version; the daemon brings it up")])
+def test_a_file_of_another_version_says_who_can_read_it(tmp_path: Path, version: int, words: str) -> None:
+    open_state(tmp_path / "state.db").close()
+    with closing(sqlite3.connect(tmp_path / "state.db")) as connection:
+        connection.execute(f"PRAGMA user_version = {latest_version() + version}")
+    with pytest.raises(SourceError, match=words):
+        Library.of_file(tmp_path / "state.db")
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        "UPDATE attempts SET body = '{}'",
+        "UPDATE attempts SET body = CAST(x'61ff62' AS TEXT)",
+        "UPDATE meta SET value = 'noon' WHERE name = 'watermark'",
+        "UPDATE meta SET value = 'nan' WHERE name = 'watermark'",
+    ],
+)
+def test_a_row_that_cannot_be_read_is_damage(tmp_path: Path, change: str) -> None:
+    library = kept(tmp_path / "state.db", [connected()])
+    with closing(sqlite3.connect(tmp_path / "state.db", isolation_level=None)) as connection:
+        connection.execute(change)
+    with pytest.raises(DamageError):
+        assert library.attempts() == [] or library.history()
+
+
+def test_a_file_that_is_gone_is_no_damage(tmp_path: Path) -> None:
+    library = kept(tmp_path / "state.db", [])
+    for path in tmp_path.glob("state.db*"):
+        path.unlink()
+    with pytest.raises(SourceError, match="cannot be read") as found:
+        library.attempts()
+    assert not isinstance(found.value, DamageError)

@@ -13,7 +13,8 @@ from pathlib import Path
 import pytest
 
 from connwatch.model.errors import ConfigError, SourceError
-from connwatch.store.opening import APPLICATION, in_memory, latest_version, open_state
+from connwatch.store import opening
+from connwatch.store.opening import APPLICATION, DamageError, in_memory, latest_version, open_state, unreadable
 
 
 @pytest.fixture
@@ -123,6 +124,46 @@ def test_a_damaged_state_is_set_aside_and_a_new_one_begun(path: Path, spoil) -> 
         assert opened.connection.execute("SELECT count(*) FROM attempts").fetchone() == (0,)
     finally:
         opened.close()
+
+
+def test_damage_that_only_a_reader_finds_sets_the_file_aside_too(path: Path) -> None:
+    filled(path)
+    opened = open_state(path, now=1_795_500_000.0, damage="the state holds a row that cannot be read: no watermark is 'noon'")
+    try:
+        assert "is damaged (the state holds a row that cannot be read: no watermark is 'noon')" in opened.note
+        assert opened.connection.execute("SELECT count(*) FROM attempts").fetchone() == (0,)
+    finally:
+        opened.close()
+    with closing(sqlite3.connect(path.parent / "connwatch.db.damaged-20261124T060000Z")) as aside:
+        assert aside.execute("SELECT count(*) FROM attempts").fetchone() == (500,)
+
+
+@pytest.mark.parametrize(
+    ("code", "damage"),
+    [
+        (sqlite3.SQLITE_CORRUPT_INDEX, True),
+        (sqlite3.SQLITE_NOTADB, True),
+        (sqlite3.SQLITE_IOERR_READ, False),
+        (sqlite3.SQLITE_CANTOPEN, False),
+        (sqlite3.SQLITE_PERM, False),
+        (sqlite3.SQLITE_BUSY, False),
+    ],
+)
+def test_a_disk_or_a_permission_that_fails_is_no_damage(code: int, damage: bool) -> None:
+    error = sqlite3.OperationalError("it failed")
+    error.sqlite_errorcode = code
+    assert isinstance(unreadable(error), DamageError) is damage
+
+
+def test_a_state_that_another_program_holds_is_refused_and_left_alone(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(opening, "PATIENCE", 0.05)
+    filled(path)
+    with closing(sqlite3.connect(path, isolation_level=None)) as other:
+        other.execute("BEGIN IMMEDIATE")
+        with pytest.raises(SourceError, match=r"connwatch\.db is held by another program \(database is locked\)"):
+            open_state(path)
+    assert list(path.parent.glob("*.damaged-*")) == []
+    open_state(path).close()
 
 
 def test_two_damaged_states_of_one_second_are_both_kept(path: Path) -> None:

@@ -99,7 +99,7 @@ def test_alerts_and_messages_are_bounded_by_age_and_number(tmp_path: Path) -> No
 
 def test_a_silence_is_written_beside_the_daemon_that_holds_the_state(tmp_path: Path) -> None:
     async def tell(journal: Journal) -> None:
-        ours, theirs = Silences(Library(journal.address)), Silences.of_file(tmp_path / "state.db")
+        ours, theirs = Silences(Library(journal.address)), Silences(Library.of_file(tmp_path / "state.db"), tmp_path / "state.db")
         number = theirs.add(Silence(0, T, T + 3600, "claude", "*", "*", "new release"))
         assert ours.all(after=T) == [Silence(number, T, T + 3600, "claude", "*", "*", "new release")]
         await journal.commit(Turn(T, alerts=[an_alert()]))
@@ -109,7 +109,7 @@ def test_a_silence_is_written_beside_the_daemon_that_holds_the_state(tmp_path: P
 
     story(tmp_path / "state.db", tell)
     with pytest.raises(SourceError, match="does not exist"):
-        Silences.of_file(tmp_path / "none.db")
+        Silences(Library.of_file(tmp_path / "none.db"), tmp_path / "none.db")
 
 
 def test_a_state_of_an_earlier_version_gets_the_tables_and_keeps_its_attempts(tmp_path: Path) -> None:

@@ -64,6 +64,8 @@ def test_globs_and_times_choose_among_attempts(tmp_path: Path) -> None:
         assert await ids(port, "client=CHAT*&client=cursor") == ["0b11e2d4"]
         assert await ids(port, "server=*.example.org&outcome=*ed") == ["0b11e2d4", "7f3c21a9"]
         assert await ids(port, "outcome=stalled&outcome=failed") == ["7f3c21a9"]
+        assert await ids(port, "client=[!x]laude") == ["7f3c21a9"]
+        assert await ids(port, "&".join(["client=x*"] * 99) + "&client=chatgpt") == ["0b11e2d4"]
         assert await ids(port, f"since={T + 60}") == ["0b11e2d4"]
         assert await ids(port, "until=2026-11-23T07:52:00%2B00:00") == ["7f3c21a9"]
         assert await ids(port, "until=2026-11-23T07:52") == ["7f3c21a9"]
@@ -99,6 +101,8 @@ def test_page_after_page_gives_everything_once(tmp_path: Path) -> None:
         ("/api/attempts?after=x", "after is what the page before gave as next"),
         ("/api/attempts?form=xml", "form is stored, or left out"),
         ("/api/attempts/7f?form=xml", "form is stored, or left out"),
+        ("/api/attempts?" + "&".join(["client=a"] * 1200), "client may be given 100 times, not 1200"),
+        ("/api/changes?" + "&".join(["outcome=stalled"] * 101), "outcome may be given 100 times, not 101"),
         ("/api/marks?since=%00", "since is a time"),
         ("/api/changes?outcome=nope", "no outcome is called"),
     ],
