@@ -10,10 +10,12 @@ from __future__ import annotations
 import shlex
 from collections.abc import Sequence
 
+from connwatch.sources.stamped import asked_from
+
 __all__ = ["AGAIN", "NO_PERMISSION", "command_script", "container_script", "file_script", "ssh_command"]
 
 AGAIN = 75
-"""Exit status of a script that wants to be run again with the newest cursor."""
+"""Exit status of a container's script that wants to be run again with the newest cursor. A user's command may have the same."""
 NO_PERMISSION = 77
 
 _OPTIONS = (
@@ -41,8 +43,12 @@ _WATCHED = "{command} & t=$!\n" + _LIFELINE.replace("{whom}", "$t $$") + "wait $
 
 _CONTAINER = """n={name}
 x=$(docker container inspect --format '{{{{.State.Running}}}}' "$n" 2>&1 > /dev/null) || {{ printf '%s\\n' "$x" >&2; exit 1; }}
-d=$(date -u +%Y-%m-%dT%H:%M:%SZ)
+set -- $(date -u '+%Y-%m-%dT%H:%M:%SZ %Y%m%d%H%M%S')
+d=$1
 say begin "$d"
+"""
+_NOT_THE_FUTURE = """s={since}
+[ {digits} -le "$2" ] || s=$d
 """
 _STOPPED = """[ $r = 0 ] || {{ kill $l; exit $r; }}
 say stopped
@@ -129,14 +135,20 @@ def ssh_command(host: str, script: str, *, ssh_config: str | None = None) -> lis
     return ["ssh", *forced, *chosen, "-T", "--", host, f"exec sh -c {shlex.quote(script)}"]
 
 
-def container_script(marker: str, name: str, since: str | None) -> str:
-    """Follow a container's log. `since` is a stamp, "" for all there is, None for what comes from now on.
+def container_script(marker: str, name: str, since: float | None) -> str:
+    """Follow a container's log. `since` is in seconds since the epoch, 0 for all there is, None for what comes from now on.
 
-    The log ends when the container stops: the script waits until it runs again, and asks to be run anew.
+    What lies in the future over there becomes now: nothing may come unseen until then. The log ends when the container stops: the script
+    waits until it runs again, and asks to be run anew. Raises ValueError for a time beyond the calendar.
     """
-    asked = '--since "$d"' if since is None else (f"--since {shlex.quote(since)}" if since else "")
-    follow = _WATCHED.format(command=f'docker logs -f -t {asked} -- "$n" 2>&1')
-    return (_BEGIN + _CONTAINER).format(marker=marker, name=shlex.quote(name)) + follow + _STOPPED.format(again=AGAIN)
+    begin, asked = (_BEGIN + _CONTAINER).format(marker=marker, name=shlex.quote(name)), '--since "$d"'
+    if since:
+        stamp = asked_from(since)
+        begin += _NOT_THE_FUTURE.format(since=stamp, digits="".join(filter(str.isdigit, stamp[:19])))
+        asked = '--since "$s"'
+    elif since is not None:
+        asked = ""
+    return begin + _WATCHED.format(command=f'docker logs -f -t {asked} -- "$n" 2>&1') + _STOPPED.format(again=AGAIN)
 
 
 def command_script(marker: str, command: str) -> str:

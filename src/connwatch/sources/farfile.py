@@ -27,6 +27,7 @@ class FileReading:
 
     quiet_seconds: float | None = None
     duplicates = 0
+    again = False
     complaints: ClassVar[list[str]] = []
 
     def __init__(self, marker: str, path: str, cursor: str | None, *, at_end: bool) -> None:
