@@ -22,15 +22,13 @@ from connwatch.sources.farfile import FileReading
 from connwatch.sources.farlog import CommandReading, ContainerReading
 from connwatch.sources.process import Child
 from connwatch.sources.source import Batch, Gap, SourceStatus
-from connwatch.sources.sshtrouble import Trouble, trouble_of
+from connwatch.sources.sshtrouble import REFUSED_SECONDS, Trouble, trouble_of
 from connwatch.sources.supervise import FIRST_PAUSE, LONGEST_PAUSE
 
 __all__ = ["SshSource", "Wanted"]
 
 ANSWER_SECONDS = 30.0
 """How long logging in and starting the script may take, jump hosts included."""
-REFUSED_SECONDS = 300.0
-"""The pause after a refusal. A login refused every half minute would get this machine's address blocked."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -178,7 +176,6 @@ class SshSource:
         return Gap(reason, self.status.last_read_at or broken or now, now)
 
     def _failed(self, trouble: Trouble) -> SourceError:
-        if not trouble.refused:
-            return SourceError(trouble.text)
-        self._not_before = time.monotonic() + REFUSED_SECONDS
-        return SourceError(f"{trouble.text} (no further try for {REFUSED_SECONDS / 60:g} minutes)")
+        if trouble.refused:
+            self._not_before = time.monotonic() + REFUSED_SECONDS
+        return SourceError(trouble.told)
