@@ -25,6 +25,8 @@ class _OutputReading:
     """What both have in common."""
 
     quiet_seconds: float | None = QUIET_SECONDS
+    _same_clock = False
+    """Whether the clock that the script tells makes the stamps."""
 
     def __init__(self, marker: str, cursor: str | None, passed: Callable[[], float]) -> None:
         self._marker, self._passed = marker, passed
@@ -78,7 +80,7 @@ class _OutputReading:
     def _told(self, word: str, about: list[str]) -> Iterator[Piece]:
         if word == "begin":
             self._began, self._began_passed = stamp_of(" ".join((*about, "")).encode()), self._passed()
-            set_back = self._began is not None and self._stamped.was_set_back(self._began)
+            set_back = self._began is not None and self._stamped.was_set_back(self._began, same_clock=self._same_clock)
             if set_back:
                 self._stamped.start_over(self._asked_instead())
             yield self._piece(note="", gap="clock" if set_back else "")
@@ -112,6 +114,8 @@ class ContainerReading(_OutputReading):
 
     `passed` is any steady clock, in seconds.
     """
+
+    _same_clock = True
 
     def __init__(self, marker: str, container: str, cursor: str | None, *, since: float | None, passed: Callable[[], float]) -> None:
         super().__init__(marker, cursor, passed)

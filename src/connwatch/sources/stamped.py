@@ -4,8 +4,9 @@ Two writers of one log (standard output and error of a container) stamp apart fr
 stamp. Therefore the stream is asked for again from a little before the newest stamp, and what came already is told by digests.
 
 A stamp can be wrong: a line may begin with any, and a clock may be. One from the future would hide all that comes until then. So it counts
-as now at most, and one that is far ahead counts only when many come in a row, which is a clock that was set. Where some in a row lie before
-the newest, that one was wrong, or the clock was set back: the stream is where they are.
+as now at most, and one that is far ahead counts only when many come in a row, which is a clock that was set forward, or another one that
+runs ahead (a program that writes the local time and calls it UTC). Where some in a row lie before the newest, that one was wrong, or the
+clock was set back: the stream is where they are.
 """
 
 from __future__ import annotations
@@ -24,10 +25,12 @@ MOST_KEPT = 512
 """Most digests in a cursor. A stream with more lines a second has a shorter overlap."""
 AHEAD = 60.0
 """A stamp this many seconds after now is not believed. Less is how late `now` may have become known, and how far two clocks drift apart."""
-EARLY_LINES = 64
+EARLY_LINES = 16
 """After so many in a row it is."""
-MOST_AHEAD = 2 * EARLY_LINES
-"""Most digests of lines that were not believed."""
+MOST_AHEAD = 128
+"""Most digests of lines from the future."""
+MOST_LEAD = 86400.0
+"""How far another clock may be ahead for a next run to expect it: no local time is further away."""
 LATE_LINES = 3
 """So many lines in a row that lie before the overlap show that the newest stamp was wrong."""
 
@@ -66,7 +69,8 @@ class Stamped:
         self._kept: deque[tuple[float, str]] = deque()
         self._ahead: deque[str] = deque(maxlen=MOST_AHEAD)
         self._early = self._late = 0
-        self._lead = 0.0  # how far the clock of the stamps was set forward since it was asked
+        self._lead = 0.0  # how far the clock of the stamps is ahead of the one that was asked
+        self._last = ""
         self._again: Counter[str] = Counter()
         self._until: float | None = None
         if cursor is not None:
@@ -77,8 +81,11 @@ class Stamped:
         self._asked, self.newest = float(saved["since"]), None if saved["newest"] is None else float(saved["newest"])
         asked_from(self._asked)  # a time that cannot be asked for is none
         self._kept.extend((float(at), str(digest)) for at, digest in saved["seen"])
+        self._last = self._kept[-1][1] if self._kept else ""
         self._ahead.extend(str(digest) for digest in saved.get("ahead", ()))
-        self._again.update((*(digest for _, digest in self._kept), *self._ahead))
+        self._lead = min(max(float(saved.get("lead", 0)), 0.0), MOST_LEAD)
+        self._again.update(digest for _, digest in self._kept)
+        self._again.update([digest for digest in self._ahead if digest not in self._again])
         if self.newest is not None:
             self._until = max((self.newest, *(at for at, _ in self._kept))) + OVERLAP
 
@@ -97,13 +104,18 @@ class Stamped:
         if self._asked is None:
             self._asked = at
 
-    def was_set_back(self, now: float) -> bool:
-        """Whether where to ask from lies in the future of the clock that makes the stamps. `now` is cut to the second."""
-        return self.since is not None and self.since >= now + 1
+    def was_set_back(self, now: float, *, same_clock: bool) -> bool:
+        """Whether where to ask from lies in the future of the clock that makes the stamps. `now` is cut to the second, and what the machine's own
+        clock says; where that is not the `same_clock`, the stamps may be ahead of it as far as they were.
+        """
+        ahead = 0.0 if self.since is None else self.since - now
+        if same_clock or ahead < 1:
+            self._lead = 0.0
+        return ahead >= self._lead + 1
 
     def start_over(self, at: float | None) -> None:
         """Forget where the stream was; it was asked for from `at` on, or tells all it has. Lines that are remembered are still known."""
-        self._asked, self.newest, self._until = at, None, None
+        self._asked, self.newest, self._until, self._lead = at, None, None, 0.0
 
     def take(self, data: bytes, now: float | None) -> bytes:
         """The lines of `data` (whole ones) that did not come before. `now` is what the clock that makes the stamps says; None: nobody knows."""
@@ -120,11 +132,14 @@ class Stamped:
         if self._again[digest] > 0:
             self._again[digest] -= 1
             self.duplicates += 1
+            if self._lead and digest == self._last:  # history ends here: the stamps that say so may have been wrong
+                self._until = None
             return False
+        if now is not None and at > now + AHEAD:
+            self._ahead.append(digest)  # believed or not: it comes again whenever the stream is asked for
         if now is not None and at > now + self._lead + AHEAD:
             self._early += 1
             if self._early < EARLY_LINES:
-                self._ahead.append(digest)
                 return True
             self._lead = at - now
         self._early = 0
@@ -155,5 +170,6 @@ class Stamped:
         since = self.since
         if since is None:
             return None
-        saved = {"since": since, "newest": self.newest, "seen": list(self._kept), "ahead": list(self._ahead)}
+        lead = self._lead if self._lead <= MOST_LEAD else 0.0
+        saved = {"since": since, "newest": self.newest, "seen": list(self._kept), "ahead": list(self._ahead), "lead": lead}
         return json.dumps(saved, separators=(",", ":"))

@@ -8,11 +8,13 @@ import subprocess
 from pathlib import Path
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from connwatch.sources.far import Piece
 from connwatch.sources.farcommand import container_script
 from connwatch.sources.farlog import CommandReading, ContainerReading
-from connwatch.sources.stamped import EARLY_LINES, MOST_KEPT, Stamped, asked_from, stamp_of
+from connwatch.sources.stamped import EARLY_LINES, MOST_AHEAD, MOST_KEPT, Stamped, asked_from, stamp_of
 
 MARK = "connwatch-0123456789abcdef"
 NOW = 1_795_000_000.0
@@ -77,6 +79,29 @@ def test_one_stamp_from_the_future_hides_nothing_and_comes_once(kind: str, place
     assert there.gaps == []
 
 
+WRITTEN = st.lists(st.one_of(st.none(), st.integers(-90, 90), st.integers(-100_000, 100_000)), max_size=8)
+"""Lines: None for one with the right stamp, else how many seconds away it is."""
+
+
+@given(st.lists(st.tuples(st.integers(0, 120), WRITTEN, WRITTEN), max_size=6), st.sampled_from(["command", "container"]))
+def test_whatever_stamps_are_forged_and_whenever_the_link_breaks_no_line_with_a_right_one_is_lost(
+    runs: list[tuple[int, list[int | None], list[int | None]]], kind: str
+) -> None:
+    there, right, heard = There(), [], b""
+
+    def written(what: list[int | None]) -> list[bytes]:
+        made = [line(there.clock + (away or 0), f"{len(there.log)}-{number}-{there.clock}") for number, away in enumerate(what)]
+        right.extend(one for one, away in zip(made, what, strict=True) if away is None)
+        return made
+
+    for silence, missed, later in runs:
+        there.clock += silence
+        there.log += written(missed)
+        there.clock += 1
+        heard += (there.command if kind == "command" else there.container)(*written(later))
+    assert [one for one in right if one not in heard] == []
+
+
 def test_a_forged_stamp_that_lies_before_now_is_found_out_by_the_lines_behind_it() -> None:
     """An hour old log is read: the stamp is no future one, but half an hour ahead of its place."""
     there = There()
@@ -87,13 +112,14 @@ def test_a_forged_stamp_that_lies_before_now_is_found_out_by_the_lines_behind_it
 
 
 @pytest.mark.parametrize("kind", ["command", "container"])
-def test_a_clock_that_was_wrong_for_a_moment_hides_nothing(kind: str) -> None:
+@pytest.mark.parametrize("many", [10, 100])
+def test_a_clock_that_was_wrong_for_a_moment_hides_nothing(kind: str, many: int) -> None:
     there = There()
     run = there.command if kind == "command" else there.container
-    run(*lines(-9, 0), *lines(0, 10, from_=NOW + 86400), *lines(1, 3))
+    run(*lines(-9, 0), *lines(0, many, from_=NOW + 86400), *lines(1, 4))
     there.clock = NOW + 9
-    there.log += lines(3, 9)
-    assert run() == b"".join(lines(3, 9))
+    there.log += lines(4, 9)
+    assert run() == b"".join(lines(4, 9))
     assert there.gaps == []
 
 
@@ -106,6 +132,31 @@ def test_a_clock_that_was_set_forward_for_good_is_believed_after_some_lines() ->
     there.log += lines(200, 210, from_=NOW + 86400)
     assert there.container() == b"".join(lines(200, 210, from_=NOW + 86400))
     assert there.duplicates <= 2 * EARLY_LINES
+
+
+@pytest.mark.parametrize("first", [5, 50], ids=["few", "many"])
+def test_stamps_that_are_always_ahead_as_of_a_local_time_that_is_called_utc_are_gone_on_from(first: int) -> None:
+    there, away = There(), NOW + 7200
+    there.command(*lines(-2, 0), *lines(0, first, from_=away))
+    for number in range(first, first + 50, 10):
+        there.clock = NOW + number + 10
+        there.log += lines(number, number + 10, from_=away)
+        assert there.command() == b"".join(lines(number, number + 10, from_=away))
+    assert there.gaps == []
+
+
+@pytest.mark.parametrize("kind", ["command", "container"])
+@pytest.mark.parametrize("away", [20 * 3600, YEARS], ids=["hours", "years"])
+def test_many_stamps_from_the_future_before_the_link_breaks_are_no_more_than_a_gap(kind: str, away: float) -> None:
+    there = There()
+    run = there.command if kind == "command" else there.container
+    run(*lines(-9, 0), *lines(0, 2 * EARLY_LINES, from_=NOW + away))
+    there.clock = NOW + 60
+    assert run(*lines(60, 70)).endswith(b"".join(lines(60, 70)))
+    assert there.gaps == ([] if kind == "command" and away < 86400 else ["clock"])
+    there.clock = NOW + 120
+    there.log += lines(110, 120)
+    assert run().endswith(b"".join(lines(110, 120)))
 
 
 def heard_again(data: bytes, old: list[bytes]) -> bytes:
@@ -156,7 +207,7 @@ def test_a_cursor_stays_bounded_whatever_the_stamps_say() -> None:
     seen = Stamped()
     for number in range(2000):
         seen.take(line(NOW + number / 1000, number) + line(NOW + YEARS + number, number), NOW)
-    assert len(seen.cursor() or "") < 40 * (MOST_KEPT + 2 * EARLY_LINES)
+    assert len(seen.cursor() or "") < 40 * (MOST_KEPT + MOST_AHEAD)
     assert seen.since is not None
     assert seen.since <= NOW
 
