@@ -55,6 +55,22 @@ def test_messages_of_the_unit_come_once_over_restarts_and_boots(journal: Journal
     asyncio.run(story())
 
 
+def test_large_messages_are_read_cut_and_what_is_too_large_is_counted(journal: Journal) -> None:
+    journal.write("before", "x" * 2_100_000, "\x7f" * 300_000, "y" * 9_000_000, "after")
+    one = source(journal)
+
+    async def story() -> None:
+        async with followed(one) as heard:
+            await until(lambda: messages(heard.lines)[-1:] == ["after"], 30)
+            told = messages(heard.lines)
+            assert (told[0], told[2], told[3]) == ("before", "\x7f" * 300_000, "after")
+            assert told[1] == "x" * len(told[1])
+            assert 2**20 - len(told[1]) < 40
+            assert one.status.gaps == {"unreadable": 1}
+
+    asyncio.run(story())
+
+
 def test_from_now_on_leaves_out_what_there_was(journal: Journal) -> None:
     journal.write("old")
 

@@ -16,6 +16,8 @@ from pathlib import Path
 
 import pytest
 
+from connwatch.sources.containers import Choice
+from connwatch.sources.docker import DockerSource
 from connwatch.sources.ssh import SshSource, Wanted
 from support.followed import followed
 from support.live import until
@@ -323,6 +325,35 @@ def test_what_is_wrong_is_said_in_words_to_act_on(there: Sshd, tmp_path: Path, t
             await until(lambda: bool(source.status.note), 20)
             assert TROUBLES[trouble] in source.status.note
             assert not heard.lines
+            refused = trouble in ("unknown host key", "changed host key", "refused key")
+            assert source.status.note.endswith("(no further try for 5 minutes)") == refused
+
+    asyncio.run(story())
+
+
+@pytest.mark.parametrize("trouble", ["unknown host key", "changed host key", "refused key", "no listener", "no docker"])
+def test_what_keeps_an_engine_behind_ssh_from_us_is_said_likewise(there: Sshd, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, trouble: str) -> None:
+    monkeypatch.setattr("connwatch.sources.dialling._refused", {})
+    there.program("docker", "#!/bin/sh\necho 'sh: 1: docker: not found' >&2\nexit 127\n")
+    (tmp_path / "ours").mkdir()
+    (tmp_path / "ours" / "ssh").write_text(f'#!/bin/sh\nexec {shutil.which("ssh")} -F {there.config} "$@"\n')
+    (tmp_path / "ours" / "ssh").chmod(0o755)
+    monkeypatch.setenv("PATH", f"{tmp_path}/ours:/usr/bin:/bin")
+    if trouble == "unknown host key":
+        there.known.write_text("")
+    elif trouble == "changed host key":
+        there.trust(Path(f"{key(tmp_path / 'another')}.pub"))
+    elif trouble == "refused key":
+        there.configure(key(tmp_path / "stranger"))
+    elif trouble == "no listener":
+        there.stop()
+
+    async def story() -> None:
+        source = DockerSource("app", Choice("app"), host="ssh://there")
+        async with followed(source) as heard:
+            await until(lambda: source.status.reopened["failed"] >= 3, 20)
+            assert TROUBLES[trouble] in source.status.note
+            assert heard.states == ["down"]
             refused = trouble in ("unknown host key", "changed host key", "refused key")
             assert source.status.note.endswith("(no further try for 5 minutes)") == refused
 

@@ -48,6 +48,11 @@ class Reading(Protocol):
         ...
 
     @property
+    def again(self) -> bool:
+        """Whether the script asked to be run again with the newest cursor, which is no failure."""
+        ...
+
+    @property
     def complaints(self) -> list[str]:
         """What came among the log's lines and reads like an error of the command."""
         ...

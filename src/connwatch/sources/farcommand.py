@@ -10,10 +10,12 @@ from __future__ import annotations
 import shlex
 from collections.abc import Sequence
 
+from connwatch.sources.stamped import asked_from
+
 __all__ = ["AGAIN", "NO_PERMISSION", "command_script", "container_script", "file_script", "ssh_command"]
 
 AGAIN = 75
-"""Exit status of a script that wants to be run again with the newest cursor."""
+"""Exit status of a container's script that wants to be run again with the newest cursor. A user's command may have the same."""
 NO_PERMISSION = 77
 
 _OPTIONS = (
@@ -41,8 +43,12 @@ _WATCHED = "{command} & t=$!\n" + _LIFELINE.replace("{whom}", "$t $$") + "wait $
 
 _CONTAINER = """n={name}
 x=$(docker container inspect --format '{{{{.State.Running}}}}' "$n" 2>&1 > /dev/null) || {{ printf '%s\\n' "$x" >&2; exit 1; }}
-d=$(date -u +%Y-%m-%dT%H:%M:%SZ)
+set -- $(date -u '+%Y-%m-%dT%H:%M:%SZ %Y%m%d%H%M%S')
+d=$1
 say begin "$d"
+"""
+_NOT_THE_FUTURE = """s={since}
+[ {digits} -le "$2" ] || s=$d
 """
 _STOPPED = """[ $r = 0 ] || {{ kill $l; exit $r; }}
 say stopped
@@ -56,13 +62,15 @@ _FILE = """p={path} i={inode} o={offset} n={sampled} c={sum} k={known} e={end}
 z=0.25; sleep $z 2> /dev/null || z=1
 u=cksum; command -v cksum > /dev/null || u=md5sum
 look() {{ set -- $(ls -Lind "$1" 2> /dev/null) 0 0 0 0 0 0; I=$1 S=$6; }}
-sum() {{ set -- $(head -c "$n" "$1" | $u); echo "$1"; }}
-mark() {{ n=$S; [ "$n" -le 256 ] || n=256; c=$(sum /dev/fd/3); }}
+denied() {{ echo "cannot read $1" >&2; kill $l; exit {denied}; }}
+sum() {{ set -- $({{ head -c "$n" | $u; }} < "$1"); echo "$1"; }}
+mark() {{ n=$S; [ "$n" -le 256 ] || n=256; c=$(sum /dev/fd/3); [ -n "$c" ] || denied "$p"; }}
+copy() {{ tail -c +$((o + 1)) | head -c $((S - o)); }}
 begin() {{ mark; i=$J; say file "$J" "$o" "$n" "$c" "$f"; }}
 attach() {{
     look "$p"
     if [ "$I" = 0 ]; then say wait; e=; while look "$p"; [ "$I" = 0 ]; do sleep $z; done; fi
-    [ -f "$p" ] && [ -r "$p" ] || {{ ls -l "$p" > /dev/null; echo "cannot read $p" >&2; kill $l; exit {denied}; }}
+    [ -f "$p" ] && [ -r "$p" ] || {{ ls -l "$p" > /dev/null; denied "$p"; }}
     exec 3< "$p"
     look /dev/fd/3; J=$I f=0
 }}
@@ -79,7 +87,7 @@ older() {{
 }}
 rest() {{
     say file "$I" "$o" "$n" "$c" 0
-    tail -c +$((o + 1)) "$g"
+    tail -c +$((o + 1)) < "$g" || denied "$g"
     say done
     for h in "$p".* "$p"-*; do [ ! "$h" -nt "$g" ] || {{ say lost; break; }}; done
     look /dev/fd/3; o=0
@@ -106,13 +114,12 @@ while :; do
         if older; then rest; else look /dev/fd/3; o=0; fi
         f=0; begin
     elif [ "$S" -gt "$o" ]; then
-        x=$S
-        tail -c +$((o + 1)) /dev/fd/3 | head -c $((S - o))
-        o=$x v= a=0
+        copy < /dev/fd/3 || denied "$p"
+        o=$S a=0
         if [ "$n" -lt 256 ]; then mark; say head "$n" "$c"; fi
-        say live; v=1
+        say live "$o"; v=1
     else
-        [ -n "$v" ] || {{ say live; v=1; }}
+        [ -n "$v" ] || {{ say live "$o"; v=1; }}
         look "$p"
         if [ "$I" = 0 ] || [ "$I" = "$J" ]; then a=0; else a=$((a + 1)); fi
         if [ "$a" -ge 8 ]; then exec 3<&-; attach; say rotated; o=0 a=0 v=; begin; else sleep $z; fi
@@ -128,14 +135,20 @@ def ssh_command(host: str, script: str, *, ssh_config: str | None = None) -> lis
     return ["ssh", *forced, *chosen, "-T", "--", host, f"exec sh -c {shlex.quote(script)}"]
 
 
-def container_script(marker: str, name: str, since: str | None) -> str:
-    """Follow a container's log. `since` is a stamp, "" for all there is, None for what comes from now on.
+def container_script(marker: str, name: str, since: float | None) -> str:
+    """Follow a container's log. `since` is in seconds since the epoch, 0 for all there is, None for what comes from now on.
 
-    The log ends when the container stops: the script waits until it runs again, and asks to be run anew.
+    What lies in the future over there becomes now: nothing may come unseen until then. The log ends when the container stops: the script
+    waits until it runs again, and asks to be run anew. Raises ValueError for a time beyond the calendar.
     """
-    asked = '--since "$d"' if since is None else (f"--since {shlex.quote(since)}" if since else "")
-    follow = _WATCHED.format(command=f'docker logs -f -t {asked} -- "$n" 2>&1')
-    return (_BEGIN + _CONTAINER).format(marker=marker, name=shlex.quote(name)) + follow + _STOPPED.format(again=AGAIN)
+    begin, asked = (_BEGIN + _CONTAINER).format(marker=marker, name=shlex.quote(name)), '--since "$d"'
+    if since:
+        stamp = asked_from(since)
+        begin += _NOT_THE_FUTURE.format(since=stamp, digits="".join(filter(str.isdigit, stamp[:19])))
+        asked = '--since "$s"'
+    elif since is not None:
+        asked = ""
+    return begin + _WATCHED.format(command=f'docker logs -f -t {asked} -- "$n" 2>&1') + _STOPPED.format(again=AGAIN)
 
 
 def command_script(marker: str, command: str) -> str:
@@ -147,8 +160,9 @@ def command_script(marker: str, command: str) -> str:
 def file_script(marker: str, path: str, cursor: Sequence[str] | None, *, at_end: bool) -> str:
     """Follow a file through renaming and truncation. `cursor` is inode, offset, size of the sample at its beginning, and sum of that.
 
-    A look every quarter of a second; what has grown is copied in one piece, so that a position is never in doubt. The old generation
-    is held open until nothing came for eight looks after the path was another file.
+    A look every quarter of a second; what has grown is copied in one piece, so that a position is never in doubt. Each piece is opened
+    anew by the shell, which says where that fails: the permission may have been taken away since. The script's own position is told after
+    it, for `tail` may have copied less. The old generation is held open until nothing came for eight looks after the path was another file.
     """
     inode, offset, sampled, digest = cursor or ("0", "0", "0", "0")
     known, end = "1" if cursor else "", "1" if at_end else ""

@@ -1,17 +1,19 @@
-"""The output of a command on another machine: a container's log, or whatever the user runs. Pure; knows neither ssh nor processes.
+"""The output of a command on another machine: a container's log, or whatever the user runs. Knows neither ssh nor processes.
 
 A container's lines carry the engine's stamp and are asked for again from shortly before the newest one. A command's lines may carry one
 too; without, there is nothing to go on from, and whoever restarts it must say that lines may be missing.
+
+Stamps are measured by the other machine's clock, which the script tells once; after that the time that has passed here is added.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 
 from connwatch.sources.far import Frames, Piece
 from connwatch.sources.farcommand import command_script, container_script
 from connwatch.sources.process import Lines
-from connwatch.sources.stamped import Stamped, asked_from, stamp_of
+from connwatch.sources.stamped import Stamped, stamp_of
 from connwatch.sources.stdin import QUIET_SECONDS
 
 __all__ = ["CommandReading", "ContainerReading"]
@@ -23,12 +25,16 @@ class _OutputReading:
     """What both have in common."""
 
     quiet_seconds: float | None = QUIET_SECONDS
+    _same_clock = False
+    """Whether the clock that the script tells makes the stamps."""
 
-    def __init__(self, marker: str, cursor: str | None) -> None:
-        self._marker = marker
+    def __init__(self, marker: str, cursor: str | None, passed: Callable[[], float]) -> None:
+        self._marker, self._passed = marker, passed
         self._frames, self._lines, self._stamped = Frames(marker, eager=True), Lines(), Stamped(cursor)
         self.complaints: list[str] = []
+        self.again = False
         self._began: float | None = None
+        self._began_passed = 0.0
         self._live = False
 
     @property
@@ -65,7 +71,7 @@ class _OutputReading:
         yield from self._took(self._lines.feed(self._frames.finish()) + self._lines.finish())
 
     def _took(self, whole: bytes) -> Iterator[Piece]:
-        fresh = self._stamped.take(whole)
+        fresh = self._stamped.take(whole, self._now())
         if self._began is not None and self._stamped.newest is not None and self._stamped.newest >= self._began:
             self._live = True
         if fresh:
@@ -73,18 +79,29 @@ class _OutputReading:
 
     def _told(self, word: str, about: list[str]) -> Iterator[Piece]:
         if word == "begin":
-            self._began = stamp_of(" ".join((*about, "")).encode())
-            yield self._piece(note="")
+            self._began, self._began_passed = stamp_of(" ".join((*about, "")).encode()), self._passed()
+            set_back = self._began is not None and self._stamped.was_set_back(self._began, same_clock=self._same_clock)
+            if set_back:
+                self._stamped.start_over(self._asked_instead())
+            yield self._piece(note="", gap="clock" if set_back else "")
 
-    def _piece(self, data: bytes = b"", note: str | None = None) -> Piece:
-        return Piece(data, "live" if self._live else "catching_up", self._stamped.cursor(), note)
+    def _asked_instead(self) -> float | None:
+        """From where the stream is told if what we asked for is in the future there; None: all of it."""
+        return None
+
+    def _now(self) -> float | None:
+        """What the clock over there says, or up to a second more: it told whole seconds."""
+        return None if self._began is None else self._began + 1 + self._passed() - self._began_passed
+
+    def _piece(self, data: bytes = b"", note: str | None = None, gap: str = "") -> Piece:
+        return Piece(data, "live" if self._live else "catching_up", self._stamped.cursor(), note, gap=gap)
 
 
 class CommandReading(_OutputReading):
-    """See Reading. Raises ValueError for a cursor that is none."""
+    """See Reading. Raises ValueError for a cursor that is none. `passed` is any steady clock, in seconds."""
 
-    def __init__(self, marker: str, command: str, cursor: str | None) -> None:
-        super().__init__(marker, cursor)
+    def __init__(self, marker: str, command: str, cursor: str | None, *, passed: Callable[[], float]) -> None:
+        super().__init__(marker, cursor, passed)
         self._command = command
 
     def script(self) -> str:
@@ -93,21 +110,23 @@ class CommandReading(_OutputReading):
 
 
 class ContainerReading(_OutputReading):
-    """See Reading. `since` holds where there is no cursor: seconds since the epoch, None for what comes from now on, 0 for all there is."""
+    """See Reading. `since` holds where there is no cursor: seconds since the epoch, None for what comes from now on, 0 for all there is.
 
-    def __init__(self, marker: str, container: str, cursor: str | None, *, since: float | None) -> None:
-        super().__init__(marker, cursor)
+    `passed` is any steady clock, in seconds.
+    """
+
+    _same_clock = True
+
+    def __init__(self, marker: str, container: str, cursor: str | None, *, since: float | None, passed: Callable[[], float]) -> None:
+        super().__init__(marker, cursor, passed)
         self._container, self._since = container, since
 
     def script(self) -> str:
         """See Reading."""
-        if self._stamped.since is not None:
-            since: str | None = asked_from(self._stamped.since)
-        elif self._since is None:
-            since = None
-        else:
-            since = asked_from(self._since) if self._since else ""
-        return container_script(self._marker, self._container, since)
+        return container_script(self._marker, self._container, self._since if self._stamped.since is None else self._stamped.since)
+
+    def _asked_instead(self) -> float | None:
+        return self._began
 
     def _took(self, whole: bytes) -> Iterator[Piece]:
         """The engine puts a stamp before every line, an empty one too: a bare newline is the one before a word, and what has none is docker's."""
@@ -127,6 +146,7 @@ class ContainerReading(_OutputReading):
             piece.mark = "stopped"
             yield piece
         elif word == "started":
+            self.again, self._live = True, False  # this run is over, and nobody hears what it says until the next one
             piece = self._piece(note="")
             piece.mark, piece.reopened = "started", "restarted"
             yield piece

@@ -15,12 +15,15 @@ from collections.abc import AsyncGenerator, Callable, Iterator, Mapping, Sequenc
 from typing import Any, ClassVar, Literal
 
 from connwatch.model.errors import SourceError
+from connwatch.sources.follower import MAX_LINE
 from connwatch.sources.process import Child, Lines
 from connwatch.sources.source import Batch, SourceStatus
 from connwatch.sources.stdin import QUIET_SECONDS
 
 __all__ = ["JournaldSource", "journal_lines"]
 
+MOST_ENTRY = 8 * MAX_LINE
+"""Bytes of JSON in an entry that is read. A line of the most that is kept takes six times as much if it is all control characters."""
 _MISSING = "there is no program journalctl here: this source needs a machine with systemd"
 
 
@@ -60,7 +63,7 @@ class JournaldSource:
             cursor = f"@{began:.6f}"  # where nothing comes before the first failure, this is where to go on
         await self._look()
         child = await Child.start([*self._command(), "--follow", "--no-tail", "--merge", *_position(cursor)], missing=_MISSING)
-        lines, live = Lines(), False
+        lines, live = Lines(limit=MOST_ENTRY), False
         try:
             yield Batch(self.name, b"", self._now(), "catching_up", cursor)
             while True:
@@ -87,17 +90,17 @@ class JournaldSource:
     async def _look(self) -> None:
         """Whether the journal can be read, and knows the unit: journalctl itself waits for ever for one that does not exist."""
         child = await Child.start([*self._command(), "--lines=1"], missing=_MISSING)
-        found = b""
+        first = b""
         try:
             while block := await child.read():
-                found += block
+                first = first or block[:1]
             status = await child.finish()
         finally:
             child.close()
         said = "\n".join(child.last_words)
         if status != 0 or any(sign in said for sign in ("insufficient permissions", "Permission denied", "No journal files were")):
             raise self._failed(status, child.last_words)
-        self.status.note = "" if found.startswith(b"{") else f"the journal has no message of {self.unit} yet: is it spelt as `systemctl` lists it?"
+        self.status.note = "" if first == b"{" else f"the journal has no message of {self.unit} yet: is it spelt as `systemctl` lists it?"
 
     def _command(self) -> list[str]:
         return ["journalctl", "--output=json", "--output-fields=MESSAGE", "--all", "--no-pager", *self._chosen]
@@ -107,12 +110,13 @@ class JournaldSource:
         found: list[bytes] = []
         newest, cursor = None, None
         for entry in _entries(whole):
-            lines = journal_lines(entry)
+            lines = None if entry is None else journal_lines(entry)
             if lines is None:
                 self.status.gaps["unreadable"] += 1
             else:
                 found += lines
-            newest, cursor = int(entry["__REALTIME_TIMESTAMP"]) / 1e6, entry["__CURSOR"]
+            if entry is not None:
+                newest, cursor = int(entry["__REALTIME_TIMESTAMP"]) / 1e6, entry["__CURSOR"]
         if found:
             self.status.note = ""
         return b"".join(found), newest, cursor
@@ -127,7 +131,7 @@ class JournaldSource:
 
 
 def journal_lines(entry: Mapping[str, Any]) -> list[bytes] | None:
-    """The lines of one entry of `journalctl -o json`, each with its stamp; None for a message that journalctl left out.
+    """The lines of one entry of `journalctl -o json`, each with its stamp and cut at MAX_LINE; None for a message that journalctl left out.
 
     A message that is no UTF-8 comes as a list of its bytes, one with several values as a list of those (systemd.journal-fields, JSON).
     """
@@ -136,7 +140,7 @@ def journal_lines(entry: Mapping[str, Any]) -> list[bytes] | None:
         return None
     micros = int(entry["__REALTIME_TIMESTAMP"])
     stamp = time.strftime("%Y-%m-%dT%H:%M:%S", time.gmtime(micros // 1_000_000)) + f".{micros % 1_000_000:06d}000Z "
-    return [stamp.encode() + line + b"\n" for text in _texts(message) for line in text.removesuffix(b"\n").split(b"\n")]
+    return [(stamp.encode() + line)[:MAX_LINE] + b"\n" for text in _texts(message) for line in text.removesuffix(b"\n").split(b"\n")]
 
 
 def _texts(message: Any) -> list[bytes]:
@@ -147,8 +151,8 @@ def _texts(message: Any) -> list[bytes]:
     return [text for part in message for text in _texts(part)] if isinstance(message, list) else [str(message).encode()]
 
 
-def _entries(whole: bytes) -> Iterator[dict[str, Any]]:
-    """The entries; what else journalctl prints is none."""
+def _entries(whole: bytes) -> Iterator[dict[str, Any] | None]:
+    """The entries; None for one that cannot be read, because it was cut or is damaged. What else journalctl prints is none."""
     for line in whole.split(b"\n"):
         if line.startswith(b"{"):
             try:
@@ -156,7 +160,7 @@ def _entries(whole: bytes) -> Iterator[dict[str, Any]]:
                 int(entry["__REALTIME_TIMESTAMP"])
                 str(entry["__CURSOR"])
             except (ValueError, KeyError, TypeError):
-                continue
+                entry = None
             yield entry
 
 

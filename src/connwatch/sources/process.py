@@ -30,32 +30,43 @@ WORDS_SECONDS = 0.5
 
 
 class Lines:
-    """Whole lines out of blocks. What is longer than MAX_LINE is cut there, and the rest of it is left out."""
+    """Whole lines out of blocks. What is longer than `limit` bytes is cut there, and the rest of it is left out, however the blocks fall.
 
-    def __init__(self) -> None:
+    `taken` is how many of the bytes that were fed have left, as lines or left out; `skipping`, whether that is within a line that was cut.
+    """
+
+    def __init__(self, *, limit: int = MAX_LINE, skipping: bool = False) -> None:
         self.held = b""
-        self._skipping = False
+        self.taken = 0
+        self.skipping = skipping
+        self._limit = limit
 
     def feed(self, block: bytes) -> bytes:
         """The whole lines that `block` completes, with their newlines; b"" when it completes none."""
-        if self._skipping:
+        if self.skipping:
             end = block.find(b"\n") + 1
+            self.taken += end or len(block)
             if not end:
                 return b""
-            self._skipping, block = False, block[end:]
+            self.skipping, block = False, block[end:]
         cut = block.rfind(b"\n") + 1
         if cut:
             data, self.held = self.held + block[:cut], block[cut:]
-            return data
-        self.held += block
-        if len(self.held) < MAX_LINE:
-            return b""
-        self._skipping = True
-        return self.finish()
+        else:
+            data, self.held = b"", self.held + block
+        self.taken += len(data)
+        if len(data) > self._limit:
+            data = b"".join(line[: self._limit] + b"\n" for line in data.split(b"\n")[:-1])
+        if len(self.held) > self._limit:
+            data += self.held[: self._limit] + b"\n"
+            self.taken += len(self.held)
+            self.held, self.skipping = b"", True
+        return data
 
     def finish(self) -> bytes:
-        """What is held of an unfinished line, closed by a newline."""
-        data, self.held = self.held + b"\n" if self.held else b"", b""
+        """What is held of an unfinished line, closed by a newline. What is fed after that begins a line."""
+        self.taken += len(self.held)
+        data, self.held, self.skipping = self.held + b"\n" if self.held else b"", b"", False
         return data
 
 

@@ -22,14 +22,13 @@ from connwatch.sources.farfile import FileReading
 from connwatch.sources.farlog import CommandReading, ContainerReading
 from connwatch.sources.process import Child
 from connwatch.sources.source import Batch, Gap, SourceStatus
-from connwatch.sources.sshtrouble import Trouble, trouble_of
+from connwatch.sources.sshtrouble import REFUSED_SECONDS, Trouble, trouble_of
+from connwatch.sources.supervise import FIRST_PAUSE, LONGEST_PAUSE
 
 __all__ = ["SshSource", "Wanted"]
 
 ANSWER_SECONDS = 30.0
 """How long logging in and starting the script may take, jump hosts included."""
-REFUSED_SECONDS = 300.0
-"""The pause after a refusal. A login refused every half minute would get this machine's address blocked."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,7 +79,9 @@ class SshSource:
         """See Source."""
         cursor = after.get(self.name)
         await asyncio.sleep(max(0.0, self._not_before - time.monotonic()))
+        pause = FIRST_PAUSE
         while True:
+            began = time.monotonic()
             reading = self._reading(cursor)
             command = ssh_command(self.host, reading.script(), ssh_config=self._ssh_config)
             child = await Child.start(command, missing="there is no program ssh here: install it (apt-get install openssh-client)")
@@ -95,7 +96,11 @@ class SshSource:
                 status = await child.finish()
             finally:
                 child.close()
-            if status == AGAIN:
+            if status == AGAIN and reading.again:
+                if time.monotonic() - began >= LONGEST_PAUSE:
+                    pause = FIRST_PAUSE
+                await asyncio.sleep(pause)  # a container that dies as soon as it runs must not become a login every moment
+                pause = min(pause * 2, LONGEST_PAUSE)
                 continue
             if reading.begun:
                 self._broken_since = self._now()
@@ -118,8 +123,14 @@ class SshSource:
         if self.wanted.kind == "path":
             return FileReading(marker, self.wanted.name, cursor, at_end=self._start == "end")
         if self.wanted.kind == "container":
-            return ContainerReading(marker, self.wanted.name, cursor, since=None if self._start == "end" else self._since)
-        return CommandReading(marker, self.wanted.name, cursor)
+            since = None if self._start == "end" else self._since
+            return ContainerReading(marker, self.wanted.name, cursor, since=since, passed=self._passed())
+        return CommandReading(marker, self.wanted.name, cursor, passed=self._passed())
+
+    def _passed(self) -> Callable[[], float]:
+        """Seconds from now on. The steady clock stands while this machine sleeps, the other one may be set back: the larger is right."""
+        steady, wall = time.monotonic(), self._now()
+        return lambda: max(time.monotonic() - steady, self._now() - wall)
 
     async def _heard(self, child: Child, reading: Reading) -> list[Piece] | None:
         """What came with the next block, or with a silence; None at the end of the output."""
@@ -165,7 +176,6 @@ class SshSource:
         return Gap(reason, self.status.last_read_at or broken or now, now)
 
     def _failed(self, trouble: Trouble) -> SourceError:
-        if not trouble.refused:
-            return SourceError(trouble.text)
-        self._not_before = time.monotonic() + REFUSED_SECONDS
-        return SourceError(f"{trouble.text} (no further try for {REFUSED_SECONDS / 60:g} minutes)")
+        if trouble.refused:
+            self._not_before = time.monotonic() + REFUSED_SECONDS
+        return SourceError(trouble.told)

@@ -12,8 +12,10 @@ from dataclasses import dataclass
 
 from connwatch.sources.farcommand import NO_PERMISSION
 
-__all__ = ["Trouble", "trouble_of"]
+__all__ = ["REFUSED_SECONDS", "Trouble", "trouble_of"]
 
+REFUSED_SECONDS = 300.0
+"""The pause after a refusal. A login refused every half minute would get this machine's address blocked."""
 _OWN_STATUS = 255
 _NOT_FOUND = 127
 
@@ -25,6 +27,11 @@ class Trouble:
     text: str
     refused: bool = False
     absent: bool = False
+
+    @property
+    def told(self) -> str:
+        """The text, and that a refusal is followed by a pause."""
+        return f"{self.text} (no further try for {REFUSED_SECONDS / 60:g} minutes)" if self.refused else self.text
 
 
 @dataclass(frozen=True, slots=True)

@@ -33,7 +33,7 @@ def test_our_options_come_before_everything_the_user_may_have_configured() -> No
 
 @pytest.mark.parametrize(
     "script",
-    [container_script(MARK, HOSTILE, HOSTILE), file_script(MARK, HOSTILE, None, at_end=True), command_script(MARK, HOSTILE)],
+    [container_script(MARK, HOSTILE, 1.5), file_script(MARK, HOSTILE, None, at_end=True), command_script(MARK, HOSTILE)],
     ids=["container", "path", "command"],
 )
 def test_names_from_the_configuration_are_words_and_nothing_else(script: str) -> None:
@@ -105,10 +105,10 @@ def test_a_stream_that_is_asked_for_again_gives_every_line_once(eighths: list[in
     log[swap : swap + 2] = log[swap : swap + 2][::-1]
     cut = data.draw(st.integers(0, len(log)))
     first = Stamped()
-    out = first.take(b"".join(log[:cut]))
+    out = first.take(b"".join(log[:cut]), None)
     second = Stamped(first.cursor())
     since = second.since if second.since is not None else 0.0
-    out += second.take(b"".join(line for line in log if (stamp_of(line) or 0.0) >= since))
+    out += second.take(b"".join(line for line in log if (stamp_of(line) or 0.0) >= since), None)
     swapped = stamp_of(log[swap]) or 0.0
     near = swap + 1 == cut and swapped - (stamp_of(log[min(cut, len(log) - 1)]) or 0.0) > 1.0
     assert near or out == b"".join(log)
@@ -117,38 +117,46 @@ def test_a_stream_that_is_asked_for_again_gives_every_line_once(eighths: list[in
 def test_a_command_that_tells_its_whole_history_again_is_heard_once() -> None:
     log = stamped(*(1000.0 + second for second in range(10)))
     first = Stamped()
-    first.take(b"".join(log[:6]))
+    first.take(b"".join(log[:6]), None)
     second = Stamped(first.cursor())
-    assert second.take(b"".join(log)) == b"".join(log[6:])
+    assert second.take(b"".join(log), None) == b"".join(log[6:])
     assert second.duplicates == 6
 
 
 def test_a_cursor_is_bounded() -> None:
     seen = Stamped()
-    seen.take(b"".join(f"{asked_from(1000.0 + number / 100_000)} {number}\n".encode() for number in range(5000)))
+    seen.take(b"".join(f"{asked_from(1000.0 + number / 100_000)} {number}\n".encode() for number in range(5000)), None)
     assert len(json.loads(seen.cursor() or "")["seen"]) == MOST_KEPT
     again = Stamped(seen.cursor())
     assert again.since == pytest.approx(1000.0 + (5000 - MOST_KEPT) / 100_000)
 
 
 def test_a_container_asks_from_shortly_before_the_newest_line() -> None:
-    reading = ContainerReading(MARK, "proxy", None, since=0)
+    reading = ContainerReading(MARK, "proxy", None, since=0, passed=lambda: 0.0)
     assert "--since" not in reading.script()
     list(reading.feed(f"\n{MARK} begin 1970-01-01T00:00:30Z\n1970-01-01T00:00:20.250000000Z old\n".encode()))
     new = list(reading.feed(b"1970-01-01T00:00:31.000000000Z new\n"))
     assert [(piece.data, piece.state) for piece in new] == [(b"1970-01-01T00:00:31.000000000Z new\n", "live")]
-    again = ContainerReading(MARK, "proxy", new[-1].cursor, since=0)
-    assert "--since 1970-01-01T00:00:30.000000Z " in again.script()
+    again = ContainerReading(MARK, "proxy", new[-1].cursor, since=0, passed=lambda: 0.0)
+    assert "s=1970-01-01T00:00:30.000000Z\n" in again.script()
 
 
 @pytest.mark.parametrize(
-    "cursor", ["", "{}", "[]", '{"inode": "1; id", "offset": 0, "sampled": 0, "sum": "0"}', '{"since": "x", "newest": 1, "seen": []}']
+    "cursor",
+    [
+        "",
+        "{}",
+        "[]",
+        '{"inode": "1; id", "offset": 0, "sampled": 0, "sum": "0"}',
+        '{"since": "x", "newest": 1, "seen": []}',
+        '{"since": 1e18, "newest": 1e18, "seen": []}',
+    ],
 )
 def test_a_cursor_that_is_none_is_refused(cursor: str) -> None:
     with pytest.raises((ValueError, KeyError, TypeError)):
         FileReading(MARK, "/x", cursor, at_end=True)
     with pytest.raises((ValueError, KeyError, TypeError)):
-        CommandReading(MARK, "x", cursor)
+        CommandReading(MARK, "x", cursor, passed=lambda: 0.0)
 
 
 CHANGED = """@@@@@@@@@@@@@@@@@@@@@@@@@@@@@@@@@@@@@@@@@@@@@@@@@@@@@@@@@@@

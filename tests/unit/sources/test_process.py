@@ -114,8 +114,8 @@ def test_cancelling_kills_the_whole_group_and_leaves_neither_zombie_nor_thread_n
     assert set(os.listdir("/proc/self/fd")) <= files  # noqa: PTH208
 
 
-@given(st.lists(st.binary(max_size=8)), st.booleans())
-def test_whole_lines_leave_however_they_were_cut(blocks: list[bytes], ends: bool) -> None:
+@given(st.lists(st.binary(max_size=8)))
+def test_whole_lines_leave_however_they_were_cut(blocks: list[bytes]) -> None:
     lines = Lines()
     out = [lines.feed(block) for block in blocks]
     assert all(not piece or piece.endswith(b"\n") for piece in out)
@@ -124,8 +124,27 @@ def test_whole_lines_leave_however_they_were_cut(blocks: list[bytes], ends: bool
     assert lines.finish() == (text[text.rfind(b"\n") + 1 :] + b"\n" if text and not text.endswith(b"\n") else b"")
 
 
+@given(st.lists(st.text("ab\n", max_size=12)))
+def test_a_line_over_the_limit_is_cut_there_and_every_byte_is_accounted_for(texts: list[str]) -> None:
+    lines, fed, out = Lines(limit=4), 0, b""
+    for text in texts:
+        out += lines.feed(text.encode())
+        fed += len(text)
+        assert lines.taken + len(lines.held) == fed
+    *whole, rest = "".join(texts).split("\n")
+    assert out + lines.finish() == "".join(f"{line[:4]}\n" for line in (*whole, *([rest] if rest else []))).encode()
+    assert lines.taken == fed
+
+
 def test_a_line_without_an_end_is_cut_and_counts_as_one() -> None:
     lines = Lines()
-    out = b"".join(lines.feed(b"x" * 100_000) for _ in range(30)) + lines.feed(b"end\nnext\n")
-    assert len(out.split(b"\n")[0]) < MAX_LINE + 100_000
-    assert out.split(b"\n")[1:] == [b"next", b""]
+    out = b"".join(lines.feed(b"x" * 100_000) for _ in range(30))
+    assert (lines.taken, lines.skipping) == (3_000_000, True)
+    assert (out + lines.feed(b"end\nnext\n")).split(b"\n") == [b"x" * MAX_LINE, b"next", b""]
+
+
+def test_what_follows_the_end_of_a_cut_line_s_log_is_no_rest_of_it() -> None:
+    lines = Lines()
+    lines.feed(b"x" * 2 * MAX_LINE)
+    assert lines.finish() == b""
+    assert lines.feed(b"first line of the next log\n") == b"first line of the next log\n"
