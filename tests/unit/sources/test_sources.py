@@ -12,7 +12,7 @@ from pathlib import Path
 
 import pytest
 
-from connwatch.model.errors import SourceError
+from connwatch.model.errors import ConfigError, SourceError
 from connwatch.settings.following import DockerSource as DockerSettings
 from connwatch.settings.following import FileSource as FileSettings
 from connwatch.settings.following import JournaldSource as JournaldSettings
@@ -238,6 +238,19 @@ def test_a_redirected_file_is_read_to_its_end(tmp_path: Path) -> None:
             return b"".join([batch.data async for batch in StdinSource(fd=file.fileno()).stream({})])
 
     assert asyncio.run(story()) == b"line\n" * 50_000
+
+
+def test_standard_input_that_is_closed_is_an_error_with_a_sentence(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(sys, "stdin", None)  # as Python has it behind `<&-`
+    with pytest.raises(ConfigError, match="^app: standard input is closed .*pipe a log into"):
+        StdinSource("app")
+    StdinSource("app", fd=0)
+
+
+def test_a_command_whose_standard_input_is_closed_ends_as_one_that_is_called_wrongly() -> None:
+    done = subprocess.run(["sh", "-c", '"$0" -m connwatch tail - <&-', sys.executable], capture_output=True, text=True, timeout=30, check=False)
+    assert done.returncode == 2, done.stderr
+    assert done.stderr.startswith("connwatch: -: standard input is closed")
 
 
 def test_every_kind_in_the_table_is_made_from_its_settings(tmp_path: Path) -> None:
