@@ -190,6 +190,50 @@ def test_a_restarted_source_goes_on_after_its_cursor(tmp_path: Path) -> None:
     play(FileSource("a", str(path)).stream(cursors), second)
 
 
+def test_logs_that_are_gone_cost_a_pass_no_look_each(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    add(tmp_path / "there.log", "1\n")
+    gone = {f"app/gone-{number}.log": '{"files": []}' for number in range(100)}
+    looks: list[object] = []
+    for name in ("scandir", "listdir"):
+        look = getattr(os, name)
+        monkeypatch.setattr(os, name, lambda folder, look=look: (looks.append(folder), look(folder))[1])
+
+    async def tell(heard: Heard) -> None:
+        await until(lambda: heard.text("app/there.log") == "1\n")
+        looks.clear()
+        add(tmp_path / "there.log", "2\n")
+        await until(lambda: heard.text("app/there.log") == "1\n2\n")
+        assert len(looks) <= 6  # two in a pass: the pattern, and what has come beside
+
+    play(FileSource("app", str(tmp_path / "*.log"), start="beginning", poll_seconds=HOUR).stream(gone), tell)
+
+
+def test_a_log_that_was_away_at_the_start_goes_on_where_it_stood_when_it_is_back(tmp_path: Path) -> None:
+    logs, away = tmp_path / "logs", tmp_path / "away"
+    logs.mkdir()
+    cursors: dict[str, str] = {}
+    for name in "abc":
+        add(logs / f"{name}.log", f"{name}1\n")
+
+    async def first(heard: Heard) -> None:
+        await until(lambda: {heard.state(f"app/{name}.log") for name in "abc"} == {"live"})
+        cursors.update({batch.stream: batch.cursor for batch in heard.batches if batch.cursor})
+
+    async def second(heard: Heard) -> None:
+        await until(lambda: heard.text("app/a.log") == "a2\n")
+        (away / "b.log").rename(logs / "b.log")
+        (away / "c.log").rename(logs / "c.log.1")  # what rotation has made of it
+        await until(lambda: (heard.text("app/b.log"), heard.text("app/c.log")) == ("b2\n", "c2\n"))
+
+    play(FileSource("app", str(logs / "*.log"), start="beginning").stream({}), first)
+    away.mkdir()
+    for name in "abc":
+        add(logs / f"{name}.log", f"{name}2\n")
+    for name in "bc":
+        (logs / f"{name}.log").rename(away / f"{name}.log")
+    play(FileSource("app", str(logs / "*.log"), poll_seconds=0.05).stream(cursors), second)
+
+
 def test_a_directory_is_an_error_that_trying_again_cannot_heal(tmp_path: Path) -> None:
     async def story() -> None:
         with pytest.raises(SourceError) as caught:
