@@ -332,6 +332,9 @@ def judge(world: World, seed: int) -> None:
     for session in world.got:
         twice = {line for line in session if session.count(line) > 1} - world.again
         assert not twice, f"{told}: twice to one reader: {sorted(twice)[:5]}"
+    if "crash" not in world.story:
+        twice = {line for line in everything if everything.count(line) > 1} - world.again
+        assert not twice, f"{told}: again after a restart: {sorted(twice)[:5]}"
     place = {line: number for number, line in reversed(list(enumerate(everything)))}
     for one in world.kept:
         order = [place[line] for line in one.lines if line in place]

@@ -119,7 +119,8 @@ class FileSource:
             if piece is None:
                 break
             self.status.bytes += len(piece.data)
-            self.status.last_read_at = self._now()
+            if piece.data:
+                self.status.last_read_at = self._now()
             seen_at = self._now() if stream in self._caught_up else None
             told[stream] = "catching_up" if more else "live"
             yield Batch(stream, piece.data, seen_at, told[stream], piece.cursor)

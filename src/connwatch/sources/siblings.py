@@ -13,9 +13,9 @@ from pathlib import Path
 from typing import NamedTuple
 
 from connwatch.model.errors import SourceError
-from connwatch.sources.generation import Place, places_in
+from connwatch.sources.generation import Place, understood
 
-__all__ = ["COMPRESSED", "Absent", "Left", "generations", "left_since", "logs_of", "moved_away", "open_regular"]
+__all__ = ["COMPRESSED", "Absent", "Left", "generations", "held_no_more", "left_since", "logs_of", "moved_away", "open_regular", "opened"]
 
 COMPRESSED = (".gz", ".bz2", ".xz", ".zst", ".zip", ".lz4")
 #: What logrotate, newsyslog, Docker and their like put behind a name: a number, a date, a date and a time.
@@ -41,6 +41,28 @@ def open_regular(path: str) -> int | None:
         os.close(fd)
         raise SourceError(f"{path} is not a regular file", transient=False)
     return fd
+
+
+def opened(left: Left) -> int | None:
+    """A descriptor of an older generation, or None where it is compressed or cannot be read."""
+    if left.path.endswith(COMPRESSED):
+        return None
+    try:
+        return open_regular(left.path)
+    except (OSError, SourceError):
+        return None
+
+
+def held_no_more(left: Left, place: Place) -> bool:
+    """Whether this is the generation of a place, compressed since, and nothing stood behind the place. Only gzip tells: by the length at its end."""
+    if not left.path.endswith(".gz") or left.written != place.written or not place.offset:
+        return False
+    try:
+        with Path(left.path).open("rb") as file:
+            file.seek(-4, os.SEEK_END)
+            return int.from_bytes(file.read(4), "little") == place.offset % 2**32
+    except OSError:
+        return False
 
 
 def logs_of(name: str) -> list[str]:
@@ -90,12 +112,7 @@ def moved_away(path: str, place: Place) -> int | None:
     linked = Path(path).is_symlink()
     beside = [left for base, left in _beside(path) if Path(left.path).name.startswith(base) or (linked and left.identity[1] == place.inode)]
     for left in sorted(beside, key=lambda one: (one.identity[1] != place.inode, -one.written)):
-        if left.path.endswith(COMPRESSED):
-            continue
-        try:
-            fd = open_regular(left.path)
-        except (OSError, SourceError):  # one that cannot be read is not found, and that is counted
-            continue
+        fd = opened(left)
         if fd is not None and place.is_in(fd):
             return fd
         if fd is not None:
@@ -109,13 +126,13 @@ def left_since(path: str, cursor: str) -> float | None:
     None: there is nothing. The whole file system may be away for a while, and its files will be found when it is back.
     """
     try:
-        places = places_in(cursor)
+        where = understood(cursor)
     except ValueError:
         return None
-    since = max((place.written for place in places), default=None)
+    since = where.since
     if since is None or any(left.written >= since for left in generations(path)):
         return since
-    found = [fd for fd in (moved_away(path, place) for place in places) if fd is not None]
+    found = [fd for fd in (moved_away(path, place) for place in where.files) if fd is not None]
     for fd in found:
         os.close(fd)
     return since if found else None

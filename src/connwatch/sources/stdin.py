@@ -25,7 +25,7 @@ BACKLOG_SECONDS = 10.0
 
 
 class StdinSource:
-    """Reads a descriptor until it is closed. `quiet_seconds`: see QUIET_SECONDS. Raises ConfigError where it is to read standard input and has none."""
+    """Reads a descriptor until it is closed: standard input, if no `fd` is given; raises ConfigError where there is none. See QUIET_SECONDS."""
 
     kind: ClassVar[str] = "stdin"
     delivery: ClassVar[str] = "best effort: a pipe has no way back, what comes while nobody reads is the writer's to keep"

@@ -286,7 +286,7 @@ def test_a_redirected_file_is_read_to_its_end(tmp_path: Path) -> None:
 
 def test_standard_input_that_is_closed_is_an_error_with_a_sentence(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(sys, "stdin", None)  # as Python has it behind `<&-`
-    with pytest.raises(ConfigError, match="^app: standard input is closed .*pipe a log into"):
+    with pytest.raises(ConfigError, match=r"^app: standard input is closed \(pipe a log into"):
         StdinSource("app")
     StdinSource("app", fd=0)
 
