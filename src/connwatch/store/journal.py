@@ -57,10 +57,11 @@ class Journal:
         self._urgent = False  # somebody waits to be told of what is in a turn
         self._swollen = False
         self._settled: deque[tuple[object, ...]] = deque()
-        self._numbers: dict[str, int] = {}
+        self._spoken: set[str] = set()  # streams of which anything was told since the start, or since the configuration was read again
         self._written_at = self._tried_at = 0.0
         self._pruned_at = time.monotonic()
         self._watermark = -math.inf
+        self._numbers: dict[str, int] = dict(self._connection.execute("SELECT stream, number FROM cursors"))
         self.key = bytes.fromhex(self._fact("key", lambda: secrets.token_hex(32)))
         self.life = self._fact("life", lambda: secrets.token_hex(4))
         (last,) = self._connection.execute("SELECT coalesce(max(seq), 0) FROM sqlite_sequence WHERE name = 'changes'").fetchone()
@@ -91,13 +92,15 @@ class Journal:
 
     def restored(self, standings: dict[str, Standing]) -> None:
         """The streams that are resumed, in their order, and where."""
+        self._spoken.clear()
         for stream, standing in standings.items():
             self.known(stream)
             self._trails[stream] = deque([standing])
 
     def known(self, stream: str) -> None:
         """A stream was opened; the order in which streams are decides between lines of one time."""
-        self._numbers.setdefault(stream, len(self._numbers))
+        if stream not in self._numbers:
+            self._numbers[stream] = max(self._numbers.values(), default=-1) + 1  # those of streams that are forgotten are not given again
 
     async def settle(self, notice: int, target: str, state: str, *, tries: int, at: float, error: str = "") -> None:
         """How far a message is on its way: "waiting" until `at` for another try, "sent" or "failed" at that time. Seconds since the epoch.
@@ -153,6 +156,7 @@ class Journal:
     def _stand(self, stream: str, standing: Standing) -> None:
         """Keep a trail of places, so that a restart can begin a few lines before the last one."""
         self.known(stream)
+        self._spoken.add(stream)
         trail = self._trails.setdefault(stream, deque())
         if trail and trail[-1].place.lines == standing.place.lines:
             trail.pop()
@@ -174,7 +178,7 @@ class Journal:
                 "UPDATE outbox SET state = ?, tries = ?, again_at = ?, done_at = ?, error = ? WHERE notice = ? AND target = ?", settled
             )
             for stream in dirty:
-                _write_standing(connection, self._numbers[stream], stream, self._trails[stream][0])
+                _write_standing(connection, self._numbers[stream], stream, self._trails[stream][0], self._watermark)
             if math.isfinite(self._watermark):
                 connection.execute("INSERT OR REPLACE INTO meta VALUES ('watermark', ?)", (repr(self._watermark),))
             connection.execute("COMMIT")
@@ -204,7 +208,7 @@ class Journal:
 
     def _prune(self, connection: sqlite3.Connection) -> None:
         try:
-            prune(connection, self._watermark, self._keep)
+            prune(connection, self._watermark, self._keep, self._spoken)
         except sqlite3.Error as error:
             self._failed(connection, error)
 
@@ -265,9 +269,10 @@ def _write_alerts(connection: sqlite3.Connection, turn: Turn) -> None:
         )
 
 
-def _write_standing(connection: sqlite3.Connection, number: int, stream: str, standing: Standing) -> None:
+def _write_standing(connection: sqlite3.Connection, number: int, stream: str, standing: Standing, watermark: float) -> None:
     place = standing.place
     row = (
         stream, number, standing.source, standing.cursor, place.lines, place.unparsed, place.oversized, place.format, json.dumps(place.learnt),
+        watermark if math.isfinite(watermark) else None,
     )  # fmt: skip
-    connection.execute("INSERT OR REPLACE INTO cursors VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)", row)
+    connection.execute("INSERT OR REPLACE INTO cursors VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)", row)
