@@ -23,7 +23,7 @@ from pathlib import Path
 from connwatch.model.errors import SourceError
 from connwatch.sources.generation import BLOCK, MAX_LINE, Cursor, Generation, Lost, Piece, after_last_newline, stored, understood
 from connwatch.sources.settled import Settled
-from connwatch.sources.siblings import COMPRESSED, generations, held_no_more, left_since, moved_away, open_regular, opened
+from connwatch.sources.siblings import COMPRESSED, generations, left_since, moved_away, open_regular, opened
 
 __all__ = ["BLOCK", "MAX_LINE", "Follower", "Lost", "Piece"]
 
@@ -142,6 +142,8 @@ class Follower:
         copy = moved_away(self.path, place) if place.offset else None
         if copy is not None:
             self._drain(copy, place.offset, now)
+        else:
+            self._settled.compressed(self.path, place)
         found = self._drain_between(current.written, now, current)
         if copy is None and not (place.offset == 0 and any(one.begins_with(current.held) for one in found)):
             if current.size > current.seen:
@@ -251,9 +253,7 @@ class Follower:
                     continue  # a copy that was read further than this: its own place says how far
             if place.offset and here:
                 at = place.offset  # saved over, or restored from a copy
-            elif any(held_no_more(left, place) for left in generations(self.path)):
-                self._settled.add([place])
-            elif place.offset:
+            elif place.offset and not self._settled.compressed(self.path, place):
                 self._lose("rotated-away", place.written)
         if known.since is not None and not at:
             self._drain_between(known.since, now, fresh)

@@ -43,7 +43,11 @@ class Place:
             return os.fstat(fd).st_ino == self.inode
         if os.fstat(fd).st_size < self.offset:
             return False
-        return _digest(os.pread(fd, first, 0)) == self.head and _digest(os.pread(fd, last, self.offset - last)) == self.tail
+        return self.begins(os.pread(fd, first, 0)) and _digest(os.pread(fd, last, self.offset - last)) == self.tail
+
+    def begins(self, text: bytes) -> bool:
+        """Whether the file begins with this, as far as is known of it."""
+        return _digest(text) == self.head
 
 
 @dataclass(frozen=True, slots=True)

@@ -44,6 +44,13 @@ class Settled:
         """It was told that it is lost."""
         self.add([Place(left.identity[1], 0, (0, 0), "", "", left.written)])
 
+    def compressed(self, path: str, place: Place) -> bool:
+        """Whether the generation of a place cannot be read any more because it was compressed, and held no more: then it is done with."""
+        found = any(held_no_more(left, place) for left in generations(path))
+        if found:
+            self.add([place])
+        return found
+
     def pass_over(self, path: str) -> bool:
         """What rotation has left of the log before anybody looked is not for this reader. False where there is no log yet. Raises OSError."""
         try:

@@ -8,6 +8,7 @@ from __future__ import annotations
 import os
 import re
 import stat
+import zlib
 from collections.abc import Container, Iterable, Iterator
 from pathlib import Path
 from typing import NamedTuple
@@ -54,14 +55,15 @@ def opened(left: Left) -> int | None:
 
 
 def held_no_more(left: Left, place: Place) -> bool:
-    """Whether this is the generation of a place, compressed since, and nothing stood behind the place. Only gzip tells: by the length at its end."""
-    if not left.path.endswith(".gz") or left.written != place.written or not place.offset:
+    """Whether this is the generation of a place or a copy of it, compressed since, and nothing stood behind the place. Only gzip tells."""
+    if not left.path.endswith(".gz") or left.written < place.written or not place.offset:
         return False
     try:
         with Path(left.path).open("rb") as file:
-            file.seek(-4, os.SEEK_END)
-            return int.from_bytes(file.read(4), "little") == place.offset % 2**32
-    except OSError:
+            beginning = zlib.decompressobj(wbits=31).decompress(file.read(4096), place.lengths[0])
+            file.seek(-4, os.SEEK_END)  # how long it was, RFC 1952
+            return place.begins(beginning) and int.from_bytes(file.read(4), "little") == place.offset % 2**32
+    except (OSError, zlib.error):
         return False
 
 

@@ -341,6 +341,21 @@ def test_a_file_that_was_rotated_and_compressed_while_nobody_read_is_lost_only_i
     assert set(again.gaps) == ({"rotated-away"} if unread else set())
 
 
+@pytest.mark.parametrize("unread", ["", "3, which nobody read\n"])
+def test_a_copy_that_was_compressed_at_once_is_lost_only_if_it_held_more(log: Path, older: Path, unread: str) -> None:
+    append(log, "1\n2\n")
+    follower = Follower(str(log))
+    everything(follower)
+    append(log, unread)
+    shutil.copyfile(log, older)
+    os.utime(older, (log.stat().st_mtime + 1, log.stat().st_mtime + 1))
+    os.truncate(log, 0)
+    compress(older)
+    append(log, "4\n")
+    assert everything(follower) == ["4"]
+    assert set(follower.gaps) == ({"rotated-away"} if unread else set())
+
+
 def test_what_was_told_to_be_lost_is_not_told_again_after_a_restart(log: Path, older: Path) -> None:
     append(log, "1\n")
     cursor = last_cursor(Follower(str(log)))
