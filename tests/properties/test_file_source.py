@@ -1,7 +1,8 @@
 """A file is written, rotated, copied, truncated, deleted, saved over and compressed in any order, while its reader looks, pauses and restarts.
 
-What must hold: what a model says must be read is read; nothing is read that was not written; no line comes twice to one reader; lines of one
-generation come in their order. The model forgives only what no reader could save: text truncated or deleted before anybody looked.
+What must hold: what a model says must be read is read; nothing is read that was not written; no line comes twice to one reader, nor to the next
+one if that has the latest cursor; lines of one generation come in their order. The model forgives only what no reader could save: text
+truncated or deleted before anybody looked.
 
 `CONNWATCH_FILE_SEQUENCES=5000` runs that many sequences.
 """
@@ -332,6 +333,9 @@ def judge(world: World, seed: int) -> None:
     for session in world.got:
         twice = {line for line in session if session.count(line) > 1} - world.again
         assert not twice, f"{told}: twice to one reader: {sorted(twice)[:5]}"
+    if "crash" not in world.story:
+        twice = {line for line in everything if everything.count(line) > 1} - world.again
+        assert not twice, f"{told}: again after a restart: {sorted(twice)[:5]}"
     place = {line: number for number, line in reversed(list(enumerate(everything)))}
     for one in world.kept:
         order = [place[line] for line in one.lines if line in place]

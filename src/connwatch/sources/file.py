@@ -17,7 +17,7 @@ from typing import ClassVar, Literal
 from connwatch.model.errors import SourceError
 from connwatch.sources.alarm import Alarm, best_alarm
 from connwatch.sources.follower import Follower, Piece
-from connwatch.sources.siblings import COMPRESSED, generations, is_generation
+from connwatch.sources.siblings import COMPRESSED, Absent, logs_of
 from connwatch.sources.source import EVERY_STREAM, Batch, Gap, SourceStatus, State
 
 __all__ = ["FileSource"]
@@ -64,13 +64,14 @@ class FileSource:
         cursors = {stream: cursor for stream, cursor in after.items() if stream.partition("/")[0] == self.name}
         if self._pattern and cursors:
             self._at_end = False  # every file that was there has a cursor: the others have come since
+        absent = Absent(self._path_of(stream) for stream in cursors) if self._pattern else None
         followers: dict[str, Follower] = {}
         told: dict[str, State] = {}
         watched: list[tuple[int, int]] | None = None
         alarm = self._alarm()
         try:
             while True:
-                self._discover(followers, cursors)
+                self._discover(followers, cursors, absent)
                 self._at_end = False
                 read, busy = False, True
                 while busy:
@@ -118,7 +119,8 @@ class FileSource:
             if piece is None:
                 break
             self.status.bytes += len(piece.data)
-            self.status.last_read_at = self._now()
+            if piece.data:
+                self.status.last_read_at = self._now()
             seen_at = self._now() if stream in self._caught_up else None
             told[stream] = "catching_up" if more else "live"
             yield Batch(stream, piece.data, seen_at, told[stream], piece.cursor)
@@ -141,24 +143,22 @@ class FileSource:
             follower.fail(str(error))
             return None
 
-    def _discover(self, followers: dict[str, Follower], cursors: dict[str, str]) -> None:
+    def _discover(self, followers: dict[str, Follower], cursors: dict[str, str], absent: Absent | None) -> None:
         """Add the files that have appeared. A renamed generation of a followed file is not a new file, whatever the pattern says."""
-        if not self._pattern:
+        if absent is None:
             if not followers:
                 followers[self.name] = Follower(self.path, cursor=cursors.get(self.name), at_end=self._at_end)
             return
         paths = sorted(path for path in glob.glob(self.path, recursive=True) if _is_log(path))  # noqa: PTH207 - Path.glob refuses an absolute pattern
-        for log in (*paths, *(self._base + stream.partition("/")[2] for stream in (*followers, *cursors))):
-            self._logs[log] = self._logs.pop(log, None)  # those that are there go to the end, the first ones are forgotten
-        self._logs = dict.fromkeys(list(self._logs)[-MAX_LOGS:])
-        for stream in [one for one in cursors if one not in followers]:
-            path = self._base + stream.partition("/")[2]
-            if path not in paths and generations(path):  # what was rotated away may have lines that nobody read
+        self._remember(paths, followers, cursors)
+        for path in absent.rotated(set(paths)) if cursors else ():
+            stream = self._stream_of(path)
+            if stream in cursors:  # what was rotated away may have lines that nobody read
                 followers[stream] = Follower(path, cursor=cursors.pop(stream))
         self._left_out = ""
         for path in paths:
-            stream = f"{self.name}/{path.removeprefix(self._base)}"
-            if stream in followers or any(is_generation(path, of) for of in self._logs):
+            stream = self._stream_of(path)
+            if stream in followers or not self._logs.keys().isdisjoint(logs_of(path)):
                 continue
             if any(one.holds(path) for one in followers.values()):
                 continue
@@ -166,6 +166,22 @@ class FileSource:
                 self._left_out = f"{self.path} matches more than {MAX_FILES} files; {path} is not read"
                 return
             followers[stream] = Follower(path, cursor=cursors.pop(stream, None), at_end=self._at_end)
+
+    def _remember(self, paths: list[str], followers: dict[str, Follower], cursors: dict[str, str]) -> None:
+        """Take up the names of logs; those that are there go to the end, the first ones are forgotten."""
+        if not self._logs:
+            self._logs = dict.fromkeys(self._path_of(stream) for stream in cursors)
+        for log in (*paths, *(one.path for one in followers.values())):
+            self._logs.pop(log, None)
+            self._logs[log] = None
+        if len(self._logs) > MAX_LOGS:
+            self._logs = dict.fromkeys(list(self._logs)[-MAX_LOGS:])
+
+    def _path_of(self, stream: str) -> str:
+        return self._base + stream.partition("/")[2]
+
+    def _stream_of(self, path: str) -> str:
+        return f"{self.name}/{path.removeprefix(self._base)}"
 
     def _report(self, followers: dict[str, Follower]) -> None:
         notes = [one.note for one in followers.values() if one.note] or ([] if followers else [f"nothing matches {self.path}"])

@@ -18,27 +18,17 @@ from __future__ import annotations
 import errno
 import os
 from collections import Counter
-from dataclasses import dataclass
 from pathlib import Path
 
 from connwatch.model.errors import SourceError
-from connwatch.sources.generation import BLOCK, MAX_LINE, Generation, Lost, after_last_newline, places_in, stored
+from connwatch.sources.generation import BLOCK, MAX_LINE, Cursor, Generation, Lost, Piece, after_last_newline, stored, understood
 from connwatch.sources.settled import Settled
-from connwatch.sources.siblings import COMPRESSED, generations, left_since, moved_away, open_regular
+from connwatch.sources.siblings import COMPRESSED, generations, left_since, moved_away, open_regular, opened
 
 __all__ = ["BLOCK", "MAX_LINE", "Follower", "Lost", "Piece"]
 
 DRAIN_SECONDS, MISSING_SECONDS = 10.0, 60.0
 MAX_DRAINING = 8
-
-
-@dataclass(slots=True)
-class Piece:
-    """Whole lines, and the cursor after them. `more` means that there are further bytes already."""
-
-    data: bytes
-    cursor: str
-    more: bool
 
 
 class Follower:
@@ -52,6 +42,7 @@ class Follower:
         self._current: Generation | None = None
         self._draining: list[Generation] = []
         self._resume = cursor
+        self._new = cursor is None  # nobody has looked yet
         self._at_end = at_end and cursor is None
         self._end: int | None = None  # how long the file was when it could not be opened yet
         self._missing_since: float | None = None
@@ -115,8 +106,9 @@ class Follower:
         return [one for one in (*self._draining, self._current) if one]
 
     def _standing(self) -> str:
-        """Where every open generation stands, the oldest first."""
-        return stored([one.place() for one in self._open_now()])
+        """Where every open generation stands, the oldest first, and what need not be looked at again."""
+        places = [one.place() for one in self._open_now()]
+        return stored(Cursor(places, self._settled.beside(places)))
 
     def _read(self, now: float) -> Piece | None:
         if self._current is None:
@@ -129,11 +121,10 @@ class Follower:
                 return Piece(data, self._standing(), True)
             if now >= old.drain_until:
                 self._draining.remove(old)
-                self._settled.read(old)
                 left = old.finish()
+                self._settled.read(old)
                 old.close()
-                if left:
-                    return Piece(left, self._standing(), True)
+                return Piece(left, self._standing(), any(one.more for one in self._open_now()))  # a quiet log has no other news of it
         current = self._current
         if current is None:
             return None
@@ -151,6 +142,8 @@ class Follower:
         copy = moved_away(self.path, place) if place.offset else None
         if copy is not None:
             self._drain(copy, place.offset, now)
+        else:
+            self._settled.compressed(self.path, place)
         found = self._drain_between(current.written, now, current)
         if copy is None and not (place.offset == 0 and any(one.begins_with(current.held) for one in found)):
             if current.size > current.seen:
@@ -199,6 +192,8 @@ class Follower:
         return self._read(now)
 
     def _open(self, now: float) -> Generation | None:
+        if self._new:
+            self._new = not self._settled.pass_over(self.path)  # before it is opened: what is rotated from now on is to be read
         try:
             fd = open_regular(self.path)
         except PermissionError:
@@ -233,11 +228,13 @@ class Follower:
     def _resume_in(self, fresh: Generation | None, cursor: str, now: float) -> int:
         """Where to go on in the file that the path is now, if there is one. Generations that were renamed or copied away are finished first."""
         try:
-            places = places_in(cursor)
+            known = understood(cursor)
         except ValueError:
             self.gaps["cursor"] += 1
             return 0
-        at = 0
+        self._settled.add(known.settled)
+        places = known.files
+        at = self._settled.reached(fresh.fd) if fresh is not None and not places else 0  # one that was away, and is back
         for place in places:
             here = fresh is not None and place.is_in(fresh.fd)
             if here and fresh is not None and place.inode == fresh.identity[1]:
@@ -247,19 +244,19 @@ class Follower:
             moved = moved_away(self.path, place)
             if moved is not None:
                 inode = os.fstat(moved).st_ino
-                known = any(other.inode == inode and other.is_in(moved) for other in places)
-                if inode == place.inode or not (known or here):
+                further = any(other.inode == inode and other.offset >= place.offset and other.is_in(moved) for other in places)
+                if inode == place.inode or not (further or here):
                     self._drain(moved, place.offset, now)
                     continue
                 os.close(moved)
-                if known:
+                if further:
                     continue  # a copy that was read further than this: its own place says how far
             if place.offset and here:
                 at = place.offset  # saved over, or restored from a copy
-            elif place.offset:
+            elif place.offset and not self._settled.compressed(self.path, place):
                 self._lose("rotated-away", place.written)
-        if places and not at:
-            self._drain_between(max(place.written for place in places), now, fresh)
+        if known.since is not None and not at:
+            self._drain_between(known.since, now, fresh)
         return at
 
     def _drain(self, fd: int, offset: int, now: float) -> Generation:
@@ -279,18 +276,15 @@ class Follower:
         known = {*([fresh.identity] if fresh else []), *self.identities}
         found = []
         for left in generations(self.path):
-            if left.identity in known or left.written < since or not left.size or self._settled.has(left):
+            if left.identity in known or left.written < since or self._settled.has(left):
                 continue
-            compressed = left.path.endswith(COMPRESSED)
-            try:
-                fd = None if compressed else open_regular(left.path)
-            except OSError:
-                fd = None
+            fd = opened(left)
             if fd is not None and self._settled.has_read(left, fd):
                 os.close(fd)
             elif fd is not None:
-                found.append(self._drain(fd, 0, now))
-            elif left.written > since or not compressed:
+                old = self._drain(fd, 0, now)  # one that is empty too: a server may still write to it
+                found += [old] if left.size else []
+            elif left.size and (left.written > since or not left.path.endswith(COMPRESSED)):
                 self._settled.lost(left)
                 self._lose("rotated-away", since)
         return found

@@ -7,14 +7,14 @@ is stored of a log holds none of its text.
 from __future__ import annotations
 
 import contextlib
+import functools
 import hashlib
 import json
 import os
-from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
-__all__ = ["BLOCK", "MAX_LINE", "Generation", "Lost", "Place", "after_last_newline", "places_in", "stored"]
+__all__ = ["BLOCK", "MAX_LINE", "Cursor", "Generation", "Lost", "Piece", "Place", "after_last_newline", "stored", "understood"]
 
 BLOCK = 128 * 1024
 MAX_LINE = 1024 * 1024
@@ -43,7 +43,11 @@ class Place:
             return os.fstat(fd).st_ino == self.inode
         if os.fstat(fd).st_size < self.offset:
             return False
-        return _digest(os.pread(fd, first, 0)) == self.head and _digest(os.pread(fd, last, self.offset - last)) == self.tail
+        return self.begins(os.pread(fd, first, 0)) and _digest(os.pread(fd, last, self.offset - last)) == self.tail
+
+    def begins(self, text: bytes) -> bool:
+        """Whether the file begins with this, as far as is known of it."""
+        return _digest(text) == self.head
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,16 +58,48 @@ class Lost:
     since: float
 
 
-def stored(places: Sequence[Place]) -> str:
-    """Places as a cursor's text."""
-    return json.dumps({"files": [{name: getattr(one, name) for name in Place.__slots__} for one in places]})
+@dataclass(slots=True)
+class Piece:
+    """Whole lines, and the cursor after them. `more` means that there are further bytes already."""
+
+    data: bytes
+    cursor: str
+    more: bool
 
 
-def places_in(cursor: str) -> list[Place]:
-    """The places of a cursor's text. Raises ValueError for what `stored` has not written."""
+class Cursor(NamedTuple):
+    """`files` are the places in the generations that were open, the oldest first; `settled` those in generations that need no second look."""
+
+    files: list[Place]
+    settled: list[Place]
+
+    @property
+    def since(self) -> float | None:
+        """What was written later (seconds since the epoch) was never looked at. None: nothing was ever looked at."""
+        return max((place.written for place in self.files or self.settled), default=None)
+
+
+def stored(cursor: Cursor) -> str:
+    """A cursor as text."""
+    files = ", ".join(_text(place) for place in cursor.files)
+    if not cursor.settled:
+        return f'{{"files": [{files}]}}'
+    return f'{{"files": [{files}], "settled": [{", ".join(_settled_text(place) for place in cursor.settled)}]}}'
+
+
+def _text(place: Place) -> str:
+    return json.dumps({name: getattr(place, name) for name in Place.__slots__})
+
+
+_settled_text = functools.lru_cache(1024)(_text)  # they are the same in every cursor
+
+
+def understood(text: str) -> Cursor:
+    """The cursor that `stored` has written, this one or that of an earlier version. Raises ValueError for anything else."""
     try:
-        return [_place(one) for one in json.loads(cursor)["files"]]
-    except (KeyError, TypeError, OverflowError, RecursionError) as error:
+        found = json.loads(text)
+        return Cursor([_place(one) for one in found["files"]], [_place(one) for one in found.get("settled", ())])
+    except (AttributeError, KeyError, TypeError, OverflowError, RecursionError) as error:
         raise ValueError("not places in files") from error
 
 

@@ -12,6 +12,7 @@ import time
 from collections.abc import AsyncGenerator, Callable, Mapping
 from typing import ClassVar
 
+from connwatch.model.errors import ConfigError
 from connwatch.sources.source import Batch, SourceStatus
 
 __all__ = ["StdinSource"]
@@ -24,7 +25,7 @@ BACKLOG_SECONDS = 10.0
 
 
 class StdinSource:
-    """Reads a descriptor until it is closed. `quiet_seconds`: see QUIET_SECONDS."""
+    """Reads a descriptor until it is closed: standard input, if no `fd` is given; raises ConfigError where there is none. See QUIET_SECONDS."""
 
     kind: ClassVar[str] = "stdin"
     delivery: ClassVar[str] = "best effort: a pipe has no way back, what comes while nobody reads is the writer's to keep"
@@ -38,6 +39,8 @@ class StdinSource:
         quiet_seconds: float = QUIET_SECONDS,
         now: Callable[[], float] = time.time,
     ) -> None:
+        if fd is None and sys.stdin is None:  # Python has none where descriptor 0 is closed, and that number is another file's soon
+            raise ConfigError(f"{name}: standard input is closed", hint="pipe a log into this command, or follow something else")
         self.name, self.format = name, format
         self.expected: tuple[str, ...] = (name,)
         self.status = SourceStatus()

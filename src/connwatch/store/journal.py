@@ -9,7 +9,6 @@
 from __future__ import annotations
 
 import asyncio
-import json
 import logging
 import math
 import secrets
@@ -20,11 +19,10 @@ from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from typing import TypeVar
 
-from connwatch.model.change import Change, Reached, Withdrawn
-from connwatch.store.codec import written_alert, written_attempt, written_notice, written_step
 from connwatch.store.keeping import Keep, file_size, prune
 from connwatch.store.opening import DamageError, Opened, unreadable
 from connwatch.store.turn import Standing, Turn
+from connwatch.store.writing import write_standing, write_turn
 
 __all__ = ["MOST_WAITING", "OVERLAP", "Journal"]
 
@@ -62,7 +60,7 @@ class Journal:
         self._urgent = False  # somebody waits to be told of what is in a turn
         self._swollen = False
         self._settled: deque[tuple[object, ...]] = deque()
-        self._numbers: dict[str, int] = {}
+        self._spoken: set[str] = set()  # streams of which anything was told since the start, or since the configuration was read again
         self._written_at = self._tried_at = 0.0
         self._pruned_at = time.monotonic()
         self._watermark = -math.inf
@@ -72,6 +70,7 @@ class Journal:
             self.life = self._fact("life", lambda: secrets.token_hex(4))
             (last,) = self._connection.execute("SELECT coalesce(max(seq), 0) FROM sqlite_sequence WHERE name = 'changes'").fetchone()
             self.first = int(last) + 1
+            self._numbers: dict[str, int] = dict(self._connection.execute("SELECT stream, number FROM cursors"))
             _wait_at_most(self._connection, PATIENCE)
         except sqlite3.Error as error:
             raise unreadable(error) from error
@@ -103,13 +102,15 @@ class Journal:
     def restored(self, standings: dict[str, Standing]) -> None:
         """The streams that are resumed, in their order, and where: all that a restart needs could be read."""
         self._sound = True
+        self._spoken.clear()
         for stream, standing in standings.items():
             self.known(stream)
             self._trails[stream] = deque([standing])
 
     def known(self, stream: str) -> None:
         """A stream was opened; the order in which streams are decides between lines of one time."""
-        self._numbers.setdefault(stream, len(self._numbers))
+        if stream not in self._numbers:
+            self._numbers[stream] = max(self._numbers.values(), default=-1) + 1  # those of streams that are forgotten are not given again
 
     async def settle(self, notice: int, target: str, state: str, *, tries: int, at: float, error: str = "") -> None:
         """How far a message is on its way: "waiting" until `at` for another try, "sent" or "failed" at that time. Seconds since the epoch.
@@ -168,6 +169,7 @@ class Journal:
     def _stand(self, stream: str, standing: Standing) -> None:
         """Keep a trail of places, so that a restart can begin a few lines before the last one."""
         self.known(stream)
+        self._spoken.add(stream)
         trail = self._trails.setdefault(stream, deque())
         if trail and trail[-1].place.lines == standing.place.lines:
             trail.pop()
@@ -184,12 +186,12 @@ class Journal:
         try:
             connection.execute("BEGIN IMMEDIATE")
             for first, turn in waiting:
-                _write_turn(connection, first, turn)
+                write_turn(connection, first, turn)
             connection.executemany(
                 "UPDATE outbox SET state = ?, tries = ?, again_at = ?, done_at = ?, error = ? WHERE notice = ? AND target = ?", settled
             )
             for stream in dirty:
-                _write_standing(connection, self._numbers[stream], stream, self._trails[stream][0])
+                write_standing(connection, self._numbers[stream], stream, self._trails[stream][0], self._watermark)
             if math.isfinite(self._watermark):
                 connection.execute("INSERT OR REPLACE INTO meta VALUES ('watermark', ?)", (repr(self._watermark),))
             connection.execute("COMMIT")
@@ -222,78 +224,10 @@ class Journal:
 
     def _prune(self, connection: sqlite3.Connection) -> None:
         try:
-            prune(connection, self._watermark, self._keep)
+            prune(connection, self._watermark, self._keep, self._spoken)
         except sqlite3.Error as error:
             self._failed(connection, error)
 
 
 def _wait_at_most(connection: sqlite3.Connection, seconds: float) -> None:
     connection.execute(f"PRAGMA busy_timeout = {seconds * 1000:.0f}")
-
-
-def _write_turn(connection: sqlite3.Connection, first: int, turn: Turn) -> None:
-    if turn.anew:
-        connection.execute("DELETE FROM records")
-        connection.execute("DELETE FROM turns")
-        connection.execute("DELETE FROM meta WHERE name = 'watermark'")
-    if turn.taken:
-        times = [at if math.isfinite(at) else None for at in (turn.watermark, turn.stood)]
-        number = connection.execute("INSERT INTO turns (watermark, stood) VALUES (?, ?)", times).lastrowid
-        rows = [(number, *row) for row in turn.taken]
-        connection.executemany("INSERT INTO records (turn, stream, line, at, seen_at, body) VALUES (?, ?, ?, ?, ?, ?)", rows)
-    _write_changes(connection, first, turn)
-    _write_alerts(connection, turn)
-    connection.executemany(
-        "INSERT OR IGNORE INTO marks (at, until, source, what, detail) VALUES (?, NULL, ?, ?, ?)",
-        [(one.at, one.source, one.what, one.detail) for one in turn.marks],
-    )
-    connection.executemany(
-        "INSERT OR IGNORE INTO marks (at, until, source, what, detail) VALUES (?, ?, ?, 'gap', ?)",
-        [(gap.start, gap.end, stream, gap.reason) for stream, gap in turn.gaps],
-    )
-
-
-def _write_changes(connection: sqlite3.Connection, first: int, turn: Turn) -> None:
-    latest: dict[str, Change] = {}
-    rows = []
-    for number, change in enumerate(turn.changes, first):
-        step = written_step(change.step) if isinstance(change, Reached) else None
-        rows.append((number, change.at, type(change).__name__.lower(), change.attempt.id, step))
-        latest[change.attempt.id] = change
-    connection.executemany("INSERT OR REPLACE INTO changes (id, at, kind, attempt, step) VALUES (?, ?, ?, ?, ?)", rows)
-    for name, change in latest.items():
-        attempt = change.attempt
-        if isinstance(change, Withdrawn):
-            connection.execute("DELETE FROM attempts WHERE id = ? AND open", (name,))
-            continue
-        row = (
-            name,
-            attempt.started_at,
-            attempt.ended_at,
-            attempt.client,
-            attempt.server,
-            attempt.outcome.value,
-            attempt.open,
-            written_attempt(attempt),
-        )
-        connection.execute("INSERT OR REPLACE INTO attempts VALUES (?, ?, ?, ?, ?, ?, ?, ?)", row)
-
-
-def _write_alerts(connection: sqlite3.Connection, turn: Turn) -> None:
-    connection.executemany(
-        "INSERT OR REPLACE INTO alerts VALUES (?, ?, ?, ?, ?)",
-        [(one.id, one.state, one.last_at, one.due_at, written_alert(one)) for one in turn.alerts],
-    )
-    for notice, targets in turn.notices:
-        connection.execute("INSERT OR REPLACE INTO notices VALUES (?, ?, ?, ?)", (notice.id, notice.at, notice.kind, written_notice(notice)))
-        connection.executemany(
-            "INSERT OR IGNORE INTO outbox VALUES (?, ?, 'waiting', 0, ?, NULL, '')", [(notice.id, target, notice.at) for target in targets]
-        )
-
-
-def _write_standing(connection: sqlite3.Connection, number: int, stream: str, standing: Standing) -> None:
-    place = standing.place
-    row = (
-        stream, number, standing.source, standing.cursor, place.lines, place.unparsed, place.oversized, place.format, json.dumps(place.learnt),
-    )  # fmt: skip
-    connection.execute("INSERT OR REPLACE INTO cursors VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)", row)

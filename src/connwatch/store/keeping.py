@@ -5,12 +5,18 @@ A restart feeds a new engine with the records of the last half hour, and where t
 hosts and clients decides between attempts that are alike, and a quiet server teaches it over days. So that no attempt is seen from its
 middle on, it begins where none was under way: `horizon` looks for such a moment, at most `MOST_BACK` seconds further back. Records never take more
 than half of the file: in a flood a restart knows less of what came before it.
+
+A cursor says itself nothing of whether its stream is still followed, and a quiet log may be silent for months. But whatever is followed speaks
+once after every start. So a cursor goes when its source has spoken since the start, only not of this stream, and that lasts as long as attempts
+are kept. A source that has not spoken at all may be out of reach, and keeps its cursors.
 """
 
 from __future__ import annotations
 
+import json
 import math
 import sqlite3
+from collections.abc import Collection
 from dataclasses import dataclass
 
 __all__ = ["BACK", "MOST_BACK", "MOST_CHANGES", "Keep", "file_size", "horizon", "prune"]
@@ -51,8 +57,8 @@ def horizon(connection: sqlite3.Connection, watermark: float) -> float:
     return first - MOST_BACK
 
 
-def prune(connection: sqlite3.Connection, watermark: float, keep: Keep) -> None:
-    """Let go of what is too old or too much. Raises sqlite3.Error."""
+def prune(connection: sqlite3.Connection, watermark: float, keep: Keep, spoken: Collection[str] = ()) -> None:
+    """Let go of what is too old or too much. `spoken` are the streams that have spoken since the start. Raises sqlite3.Error."""
     if math.isfinite(watermark):
         since = horizon(connection, watermark)
         connection.execute(
@@ -69,6 +75,7 @@ def prune(connection: sqlite3.Connection, watermark: float, keep: Keep) -> None:
         connection.execute("DELETE FROM notices WHERE at < ?", (old,))
         connection.execute("DELETE FROM outbox WHERE notice NOT IN (SELECT id FROM notices)")
         connection.execute("DELETE FROM silences WHERE until < ?", (old,))
+        _forget_streams(connection, watermark, keep, json.dumps(list(spoken)))
     # What a stream has not come past yet must stay whatever it takes: it tells lines that are read again from new ones.
     connection.execute(
         "DELETE FROM records WHERE id IN (SELECT records.id FROM records LEFT JOIN cursors USING (stream)"
@@ -86,6 +93,19 @@ def prune(connection: sqlite3.Connection, watermark: float, keep: Keep) -> None:
         connection.execute("PRAGMA incremental_vacuum(2000)").fetchall()
         if not gone:
             return
+
+
+def _forget_streams(connection: sqlite3.Connection, watermark: float, keep: Keep, spoken: str) -> None:
+    connection.execute(
+        "UPDATE cursors SET spoke_at = :now WHERE spoke_at IS NULL"
+        " OR (spoke_at < :now - :often AND stream IN (SELECT value FROM json_each(:spoken)))",
+        {"now": watermark, "often": keep.seconds / 30, "spoken": spoken},  # now and then: most of them are quiet
+    )
+    connection.execute(
+        "DELETE FROM cursors WHERE spoke_at < :old AND stream NOT IN (SELECT value FROM json_each(:spoken))"
+        " AND source IN (SELECT source FROM cursors WHERE stream IN (SELECT value FROM json_each(:spoken)))",
+        {"old": watermark - keep.seconds, "spoken": spoken},
+    )
 
 
 def file_size(connection: sqlite3.Connection) -> int:

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import gzip
+import json
 import os
+import shutil
 from pathlib import Path
 
 import pytest
@@ -33,6 +36,24 @@ def last_cursor(follower: Follower) -> str:
     while (piece := follower.read(0.0)) is not None:
         cursor = piece.cursor
     return cursor
+
+
+def let_go(follower: Follower) -> tuple[list[str], str]:
+    """What comes until nothing is waited for any more, and the last cursor that was told."""
+    lines, cursor = [], ""
+    for now in (0.0, DRAIN_SECONDS + 1, 3 * DRAIN_SECONDS, MISSING_SECONDS + 1, 2 * MISSING_SECONDS, 3 * MISSING_SECONDS):
+        while (piece := follower.read(now)) is not None:
+            lines += piece.data.decode().splitlines()
+            cursor = piece.cursor
+    return lines, cursor
+
+
+def compress(path: Path) -> None:
+    """As gzip does it, which keeps the time of the last writing."""
+    info = path.stat()
+    Path(f"{path}.gz").write_bytes(gzip.compress(path.read_bytes()))
+    os.utime(f"{path}.gz", ns=(info.st_atime_ns, info.st_mtime_ns))
+    path.unlink()
 
 
 def test_lines_come_as_they_are_written(log: Path) -> None:
@@ -229,3 +250,148 @@ def test_a_damaged_cursor_reads_from_the_beginning(log: Path, cursor: str) -> No
     follower = Follower(str(log), cursor=cursor)
     assert everything(follower) == ["1"]
     assert follower.gaps == {"cursor": 1}
+
+
+# What a cursor knows of the generations that are done with
+
+
+@pytest.fixture
+def older(tmp_path: Path) -> Path:
+    return tmp_path / "access.log.1"
+
+
+def test_a_copy_that_was_made_of_a_log_which_is_quiet_since_is_not_read_again_after_a_restart(log: Path, older: Path) -> None:
+    append(log, "1\n2\n")
+    follower = Follower(str(log))
+    everything(follower)
+    shutil.copyfile(log, older)
+    os.truncate(log, 0)
+    lines, cursor = let_go(follower)
+    assert lines == []
+    again = Follower(str(log), cursor=cursor)
+    assert let_go(again)[0] == []
+    append(log, "3\n")
+    assert everything(again) == ["3"]
+    assert again.gaps == {}
+
+
+def test_late_lines_of_a_renamed_file_do_not_make_it_new_after_a_restart(log: Path, older: Path) -> None:
+    append(log, "1\n2\n")
+    follower = Follower(str(log))
+    everything(follower)
+    log.rename(older)
+    log.touch()
+    os.utime(log, (1000.0, 1000.0))
+    append(older, "3, late\n")
+    lines, cursor = let_go(follower)
+    assert lines == ["3, late"]
+    append(older, "4, later than anybody waits\n")
+    again = Follower(str(log), cursor=cursor)
+    assert let_go(again)[0] == []
+    log.rename(log.with_suffix(".log.2"))
+    append(log, "5\n")
+    assert everything(again) == ["5"]
+    assert again.gaps == {}
+
+
+@pytest.mark.parametrize("at_end", [False, True])
+def test_what_was_rotated_away_before_the_very_first_look_is_never_read(log: Path, older: Path, at_end: bool) -> None:
+    append(older, "1\n2\n")
+    log.touch()
+    os.utime(log, (1000.0, 1000.0))
+    append(older, "3, into the renamed file\n")
+    follower = Follower(str(log), at_end=at_end)
+    lines, _ = let_go(follower)
+    cursor = follower.cursor
+    assert (lines, cursor is not None) == ([], True)
+    again = Follower(str(log), cursor=cursor)
+    assert let_go(again)[0] == []
+    for one in (follower, again):
+        older.rename(log.with_suffix(".log.2"))
+        log.rename(older)
+        append(log, "new\n")
+        assert everything(one) == ["new"]
+        log.unlink()
+        older.rename(log)
+        log.with_suffix(".log.2").rename(older)
+
+
+def test_a_generation_that_was_read_whole_and_let_go_of_may_be_compressed(log: Path, older: Path) -> None:
+    append(log, "1\n2\n")
+    follower = Follower(str(log))
+    everything(follower)
+    log.rename(older)
+    log.touch()
+    lines, cursor = let_go(follower)
+    compress(older)
+    again = Follower(str(log), cursor=cursor)
+    assert (lines, let_go(again)[0], again.gaps) == ([], [], {})
+
+
+@pytest.mark.parametrize("unread", ["", "3, which nobody read\n"])
+def test_a_file_that_was_rotated_and_compressed_while_nobody_read_is_lost_only_if_it_held_more(log: Path, older: Path, unread: str) -> None:
+    append(log, "1\n2\n")
+    cursor = last_cursor(Follower(str(log)))
+    append(log, unread)
+    log.rename(older)
+    append(log, "4\n")
+    compress(older)
+    again = Follower(str(log), cursor=cursor)
+    assert everything(again) == ["4"]
+    assert set(again.gaps) == ({"rotated-away"} if unread else set())
+
+
+@pytest.mark.parametrize("unread", ["", "3, which nobody read\n"])
+def test_a_copy_that_was_compressed_at_once_is_lost_only_if_it_held_more(log: Path, older: Path, unread: str) -> None:
+    append(log, "1\n2\n")
+    follower = Follower(str(log))
+    everything(follower)
+    append(log, unread)
+    shutil.copyfile(log, older)
+    os.utime(older, (log.stat().st_mtime + 1, log.stat().st_mtime + 1))
+    os.truncate(log, 0)
+    compress(older)
+    append(log, "4\n")
+    assert everything(follower) == ["4"]
+    assert set(follower.gaps) == ({"rotated-away"} if unread else set())
+
+
+def test_what_was_told_to_be_lost_is_not_told_again_after_a_restart(log: Path, older: Path) -> None:
+    append(log, "1\n")
+    cursor = last_cursor(Follower(str(log)))
+    log.rename(log.with_suffix(".log.2"))
+    append(older, "2, which nobody read\n")
+    compress(older)
+    log.touch()
+    os.utime(log, (1000.0, 1000.0))
+    follower = Follower(str(log), cursor=cursor)
+    _, cursor = let_go(follower)
+    assert follower.gaps == {"rotated-away": 1}
+    again = Follower(str(log), cursor=cursor)
+    assert (let_go(again)[0], again.gaps) == ([], {})
+
+
+def test_while_nothing_is_at_the_path_a_cursor_still_tells_what_has_come_since(log: Path, older: Path) -> None:
+    append(log, "1\n")
+    follower = Follower(str(log))
+    everything(follower)
+    log.rename(older)
+    _, cursor = let_go(follower)
+    assert not follower.attached
+    again = Follower(str(log), cursor=cursor)
+    assert everything(again) == []
+    older.rename(log.with_suffix(".log.2"))
+    append(older, "2, came and went\n")
+    append(log, "3\n")
+    assert everything(again) == ["2, came and went", "3"]
+    assert everything(Follower(str(log), cursor=cursor)) == ["2, came and went", "3"]
+
+
+def test_a_cursor_of_an_earlier_version_is_understood(log: Path, older: Path) -> None:
+    append(log, "1\n2\n")
+    cursor = json.loads(last_cursor(Follower(str(log))))
+    assert cursor.keys() == {"files"}
+    append(log, "3\n")
+    log.rename(older)
+    append(log, "4\n")
+    assert everything(Follower(str(log), cursor=json.dumps(cursor))) == ["3", "4"]

@@ -12,7 +12,7 @@ from pathlib import Path
 
 import pytest
 
-from connwatch.model.errors import SourceError
+from connwatch.model.errors import ConfigError, SourceError
 from connwatch.settings.following import DockerSource as DockerSettings
 from connwatch.settings.following import FileSource as FileSettings
 from connwatch.settings.following import JournaldSource as JournaldSettings
@@ -190,6 +190,50 @@ def test_a_restarted_source_goes_on_after_its_cursor(tmp_path: Path) -> None:
     play(FileSource("a", str(path)).stream(cursors), second)
 
 
+def test_logs_that_are_gone_cost_a_pass_no_look_each(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    add(tmp_path / "there.log", "1\n")
+    gone = {f"app/gone-{number}.log": '{"files": []}' for number in range(100)}
+    looks: list[object] = []
+    for name in ("scandir", "listdir"):
+        look = getattr(os, name)
+        monkeypatch.setattr(os, name, lambda folder, look=look: (looks.append(folder), look(folder))[1])
+
+    async def tell(heard: Heard) -> None:
+        await until(lambda: heard.text("app/there.log") == "1\n")
+        looks.clear()
+        add(tmp_path / "there.log", "2\n")
+        await until(lambda: heard.text("app/there.log") == "1\n2\n")
+        assert len(looks) <= 6  # two in a pass: the pattern, and what has come beside
+
+    play(FileSource("app", str(tmp_path / "*.log"), start="beginning", poll_seconds=HOUR).stream(gone), tell)
+
+
+def test_a_log_that_was_away_at_the_start_goes_on_where_it_stood_when_it_is_back(tmp_path: Path) -> None:
+    logs, away = tmp_path / "logs", tmp_path / "away"
+    logs.mkdir()
+    cursors: dict[str, str] = {}
+    for name in "abc":
+        add(logs / f"{name}.log", f"{name}1\n")
+
+    async def first(heard: Heard) -> None:
+        await until(lambda: {heard.state(f"app/{name}.log") for name in "abc"} == {"live"})
+        cursors.update({batch.stream: batch.cursor for batch in heard.batches if batch.cursor})
+
+    async def second(heard: Heard) -> None:
+        await until(lambda: heard.text("app/a.log") == "a2\n")
+        (away / "b.log").rename(logs / "b.log")
+        (away / "c.log").rename(logs / "c.log.1")  # what rotation has made of it
+        await until(lambda: (heard.text("app/b.log"), heard.text("app/c.log")) == ("b2\n", "c2\n"))
+
+    play(FileSource("app", str(logs / "*.log"), start="beginning").stream({}), first)
+    away.mkdir()
+    for name in "abc":
+        add(logs / f"{name}.log", f"{name}2\n")
+    for name in "bc":
+        (logs / f"{name}.log").rename(away / f"{name}.log")
+    play(FileSource("app", str(logs / "*.log"), poll_seconds=0.05).stream(cursors), second)
+
+
 def test_a_directory_is_an_error_that_trying_again_cannot_heal(tmp_path: Path) -> None:
     async def story() -> None:
         with pytest.raises(SourceError) as caught:
@@ -238,6 +282,19 @@ def test_a_redirected_file_is_read_to_its_end(tmp_path: Path) -> None:
             return b"".join([batch.data async for batch in StdinSource(fd=file.fileno()).stream({})])
 
     assert asyncio.run(story()) == b"line\n" * 50_000
+
+
+def test_standard_input_that_is_closed_is_an_error_with_a_sentence(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(sys, "stdin", None)  # as Python has it behind `<&-`
+    with pytest.raises(ConfigError, match=r"^app: standard input is closed \(pipe a log into"):
+        StdinSource("app")
+    StdinSource("app", fd=0)
+
+
+def test_a_command_whose_standard_input_is_closed_ends_as_one_that_is_called_wrongly() -> None:
+    done = subprocess.run(["sh", "-c", '"$0" -m connwatch tail - <&-', sys.executable], capture_output=True, text=True, timeout=30, check=False)
+    assert done.returncode == 2, done.stderr
+    assert done.stderr.startswith("connwatch: -: standard input is closed")
 
 
 def test_every_kind_in_the_table_is_made_from_its_settings(tmp_path: Path) -> None:

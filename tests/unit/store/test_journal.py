@@ -238,6 +238,47 @@ def test_what_is_old_goes_and_what_a_restart_needs_stays() -> None:
     story(tell)
 
 
+def test_a_cursor_goes_only_when_its_source_speaks_and_has_not_spoken_of_it_for_as_long_as_attempts_are_kept(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(journal_module, "PRUNE_SECONDS", 0.0)
+    path, day = tmp_path / "state.db", 86_400.0
+
+    def of(*streams: str) -> dict[str, Standing]:
+        return {stream: Standing(stream.partition("/")[0], "a cursor", Place(1)) for stream in streams}
+
+    async def after(journal: Journal, days: float, *streams: str) -> list[str]:
+        await journal.commit(Turn(T + days * day, standings=of(*streams)))
+        await journal.flush()
+        await journal.commit(Turn(T + days * day))
+        return list(Library(journal.address).history().standings)
+
+    async def begun(journal: Journal) -> None:
+        journal.restored(Library(journal.address).history().standings)
+
+    async def first(journal: Journal) -> None:
+        everything = ["app/1.log", "app/2.log", "app/3.log", "far"]
+        assert await after(journal, 0, *everything) == everything
+        assert await after(journal, 60, "app/2.log") == everything  # the others are quiet, and followed for all that is known
+
+    async def second(journal: Journal) -> None:
+        await begun(journal)
+        assert await after(journal, 61, "app/3.log") == ["app/1.log", "app/2.log", "app/3.log", "far"]
+        assert await after(journal, 89, "app/4.log") == ["app/1.log", "app/2.log", "app/3.log", "far", "app/4.log"]
+        assert await after(journal, 91) == ["app/3.log", "far", "app/4.log"]  # a host that cannot be reached has not given up its logs
+        assert await after(journal, 92, "app/2.log") == ["app/2.log", "app/3.log", "far", "app/4.log"]
+
+    async def third(journal: Journal) -> None:
+        await begun(journal)
+        assert await after(journal, 92, "app/5.log") == ["app/2.log", "app/3.log", "far", "app/4.log", "app/5.log"]
+        await begun(journal)  # a configuration that was read again
+        assert await after(journal, 200, "far") == ["app/2.log", "app/3.log", "far", "app/4.log", "app/5.log"]
+        assert await after(journal, 200, "app/6.log") == ["far", "app/6.log"]
+
+    for one in (first, second, third):
+        story(one, path)
+
+
 def test_the_file_stays_within_its_size() -> None:
     async def tell(journal: Journal) -> None:
         for number in range(1500):
@@ -272,7 +313,9 @@ def test_records_never_take_more_than_half_of_the_file_and_those_that_are_not_pa
         for start in range(0, 12_000, 1000):
             await journal.commit(turn(taken=list(range(start, start + 1000))))
         await journal.flush()
-        await journal.within(lambda connection: connection.execute("INSERT INTO cursors VALUES ('nginx', 0, 'nginx', '', 1500, 0, 0, '', '{}')"))
+        await journal.within(
+            lambda connection: connection.execute("INSERT INTO cursors VALUES ('nginx', 0, 'nginx', '', 1500, 0, 0, '', '{}', NULL)")
+        )
         await journal.within(lambda connection: prune(connection, T, Keep(size=1024 * 1024)))
         rows = await journal.within(lambda connection: connection.execute("SELECT count(*), min(line) FROM records").fetchone())
         assert rows == (12_000 - 1_501, 1501)  # of the lines 0 to 1500 nothing is needed any more

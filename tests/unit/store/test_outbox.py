@@ -121,7 +121,8 @@ def test_a_state_of_an_earlier_version_gets_the_tables_and_keeps_its_attempts(tm
     story(path, tell)
     with closing(sqlite3.connect(path)) as old:
         old.executescript(
-            "ALTER TABLE turns DROP COLUMN stood; DROP TABLE alerts; DROP TABLE notices; DROP TABLE outbox; DROP TABLE silences;"
+            "ALTER TABLE cursors DROP COLUMN spoke_at; ALTER TABLE turns DROP COLUMN stood;"
+            "DROP TABLE alerts; DROP TABLE notices; DROP TABLE outbox; DROP TABLE silences;"
             "CREATE TABLE outbox (id INTEGER PRIMARY KEY AUTOINCREMENT, attempt TEXT, code TEXT, kind TEXT, at REAL) STRICT; PRAGMA user_version = 2;"
         )
     story(path, tell)
