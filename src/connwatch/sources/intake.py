@@ -29,14 +29,14 @@ class Intake:
         self.count = 0
 
     async def put(self, arrival: Arrival) -> None:
-        """Hand over a batch; waits while this source already has enough of them waiting."""
+        """Hand over a batch, and wait while this source has enough of them waiting. Who is cancelled meanwhile has handed it over."""
         line = self._waiting.setdefault(arrival.source.name, deque())
-        if len(line) >= self._pending:
-            async with self._room:
-                await self._room.wait_for(lambda: len(line) < self._pending)
         line.append(arrival)
         self.count += 1
         self._filled.set()
+        if len(line) >= self._pending:
+            async with self._room:
+                await self._room.wait_for(lambda: len(line) < self._pending)
 
     async def filled(self) -> None:
         """Wait until there is something to take."""

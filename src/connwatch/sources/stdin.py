@@ -20,8 +20,12 @@ __all__ = ["StdinSource"]
 BLOCK = 128 * 1024
 QUIET_SECONDS = 1.0
 """A pipe does not say whether more is on its way: after so long without a byte it counts as caught up."""
+LONGEST_LINE = 1024 * 1024
+"""Bytes of a line that are held back until its end comes; a longer one goes on in pieces."""
 BACKLOG_SECONDS = 10.0
 """A pipe that never falls silent counts as past its backlog after this long."""
+#: The beginning of a line whose end has not come, by inode. A pipe gives its bytes once, and after a reload another source goes on with it.
+_BEGUN: dict[int, bytes] = {}
 
 
 class StdinSource:
@@ -54,8 +58,10 @@ class StdinSource:
         self._backlog_until = time.monotonic() + BACKLOG_SECONDS
         if not _can_wait(fd):
             while data := os.read(fd, BLOCK):
-                yield self._batch(data)
+                yield self._batch(_lines(fd, data))
                 await asyncio.sleep(0)
+            if begun := _BEGUN.pop(_inode(fd), b""):
+                yield self._batch(begun)
             return
         caught_up = False
         while True:
@@ -69,9 +75,11 @@ class StdinSource:
                 continue
             data = os.read(fd, BLOCK)
             if not data:
+                if begun := _BEGUN.pop(_inode(fd), b""):
+                    yield self._batch(begun)
                 return
             caught_up = False
-            yield self._batch(data)
+            yield self._batch(_lines(fd, data))
 
     def _batch(self, data: bytes) -> Batch:
         self.status.bytes += len(data)
@@ -79,6 +87,21 @@ class StdinSource:
         if self._backlog_until is not None and time.monotonic() > self._backlog_until:
             self._backlog_until = None
         return Batch(self.name, data, self._now() if self._backlog_until is None else None, "catching_up")
+
+
+def _lines(fd: int, data: bytes) -> bytes:
+    """The lines that `data` completes."""
+    data = _BEGUN.pop(_inode(fd), b"") + data
+    end = data.rfind(b"\n") + 1
+    if len(data) - end > LONGEST_LINE:
+        return data
+    if end < len(data):
+        _BEGUN[_inode(fd)] = data[end:]
+    return data[:end]
+
+
+def _inode(fd: int) -> int:
+    return os.fstat(fd).st_ino
 
 
 def _can_wait(fd: int) -> bool:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import os
 import subprocess
 import sys
@@ -20,7 +21,8 @@ from connwatch.settings.following import SshSource as SshSettings
 from connwatch.settings.following import StdinSource as StdinSettings
 from connwatch.sources.alarm import Alarm, Inotify, Patient, Watchfiles
 from connwatch.sources.file import FileSource
-from connwatch.sources.source import EVERY_STREAM, Batch
+from connwatch.sources.intake import Intake
+from connwatch.sources.source import EVERY_STREAM, Arrival, Batch
 from connwatch.sources.stdin import StdinSource
 from connwatch.sources.table import SOURCES, make_sources
 from support.live import until
@@ -265,9 +267,9 @@ def test_a_pipe_is_read_as_it_comes_and_ends_with_its_writer() -> None:
     heard = asyncio.run(asyncio.wait_for(story(), 10))
     os.close(source)
     assert [(batch.data, batch.state) for batch in heard] == [
-        (b"half a li", "catching_up"),
+        (b"", "catching_up"),
         (b"", "live"),
-        (b"ne\n", "catching_up"),
+        (b"half a line\n", "catching_up"),
         (b"", "live"),
     ]
     assert heard[0].seen_at is None
@@ -282,6 +284,37 @@ def test_a_redirected_file_is_read_to_its_end(tmp_path: Path) -> None:
             return b"".join([batch.data async for batch in StdinSource(fd=file.fileno()).stream({})])
 
     assert asyncio.run(story()) == b"line\n" * 50_000
+
+
+def test_a_reload_in_the_middle_of_a_line_of_standard_input_loses_nothing() -> None:
+    async def story() -> bytes:
+        read, write = os.pipe()
+        seen = b""
+        try:
+            for text in (b"one\ntw", b"o\nthr"):
+                batches = StdinSource(fd=read).stream({})
+                os.write(write, text)
+                seen += (await anext(batches)).data
+                await batches.aclose()
+            os.write(write, b"ee")
+            os.close(write)
+            return seen + b"".join([batch.data async for batch in StdinSource(fd=read).stream({})])
+        finally:
+            os.close(read)
+
+    assert asyncio.run(story()) == b"one\ntwo\nthree"
+
+
+def test_who_is_cancelled_while_it_waits_has_handed_its_batch_over() -> None:
+    async def story() -> int:
+        intake = Intake(lambda _: None, pending=2)
+        source = StdinSource(fd=0)
+        for _ in range(2):
+            with contextlib.suppress(TimeoutError):
+                await asyncio.wait_for(intake.put(Arrival(source, Batch("-", b"line\n", None, "live"))), 0.05)
+        return intake.count
+
+    assert asyncio.run(story()) == 2
 
 
 def test_standard_input_that_is_closed_is_an_error_with_a_sentence(monkeypatch: pytest.MonkeyPatch) -> None:
