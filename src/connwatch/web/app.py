@@ -93,7 +93,7 @@ def create_app(view: View, token: str | None = None) -> ASGIApp:
         Route("/api/sources", site.sources),
         *(Route(path, _static(*what)) for path, what in STATIC.items()),
     ]
-    app = Starlette(routes=routes, exception_handlers={QuestionError: _bad_question, SourceError: _unreadable})
+    app = Starlette(routes=routes, exception_handlers={QuestionError: _bad_question, SourceError: _unreadable, 404: _nothing_there})
     app.router.redirect_slashes = False  # a redirect would repeat whatever the Host header says
     return Guard(app, token)
 
@@ -104,6 +104,12 @@ async def _bad_question(_: Request, error: Exception) -> Response:
 
 async def _unreadable(_: Request, error: Exception) -> Response:
     return JSONResponse({"error": str(error)}, 503)
+
+
+async def _nothing_there(request: Request, _: Exception) -> Response:
+    if request.scope["path"].startswith("/api/"):
+        return JSONResponse({"error": "nothing is answered at this path; docs/http.md lists those that there are"}, 404)
+    return PlainTextResponse("Not Found\n", 404)
 
 
 class _Site:

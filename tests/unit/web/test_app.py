@@ -191,6 +191,17 @@ def test_the_page_brings_everything_itself_and_runs_nothing_inline(log: Path) ->
     story(log, tell)
 
 
+def test_an_unknown_path_of_the_api_is_told_as_every_error_of_the_api(log: Path) -> None:
+    async def tell(_: Service, port: int) -> None:
+        for path in ("/api/", "/api/nope", "/api/attempts/a/b", "/api/changes/"):
+            status, headers, body = await get(port, path)
+            assert (status, headers["content-type"]) == (404, "application/json"), path
+            assert json.loads(body)["error"].startswith("nothing is answered at this path")
+        assert (await get(port, "/apiary"))[1]["content-type"].startswith("text/plain")
+
+    story(log, tell)
+
+
 def test_another_host_name_is_refused_so_that_a_web_page_cannot_read_a_loopback_port(log: Path) -> None:
     async def tell(_: Service, port: int) -> None:
         assert (await get(port, "/api/attempts", Host="attacker.example"))[0] == 421
