@@ -8,8 +8,8 @@ from __future__ import annotations
 import shutil
 import sys
 import time
-from collections.abc import Callable, Mapping, Sequence
-from typing import Any, Protocol, TextIO
+from collections.abc import Callable, Collection, Mapping, Sequence
+from typing import Any, Protocol, TextIO, TypeVar
 
 from connwatch.cli.console import Screen, print_json
 from connwatch.cli.spans import Line, Span, cells, cut, drawn, write
@@ -22,9 +22,11 @@ from connwatch.model.heard import Heard
 __all__ = ["JsonLines", "Live", "Plain", "Show", "Shown", "shown_on"]
 
 Row = Mapping[str, Any]
+_One = TypeVar("_One")
 FINAL = ("closed", "evicted")
 _REDRAW_SECONDS = 0.1
-_HEARD_SECONDS = 5.0  # by then it is part of an attempt that is shown
+_HEARD_SECONDS = 30.0  # what is no part of an attempt by then is part of none; an attempt may be opened ten seconds after its requests were read
+_MOST_HEARD = 200  # more than fit on a screen
 _REMEMBERED = 20_000
 
 
@@ -142,13 +144,14 @@ class Plain:
 
 
 class Live:
-    """A line for each open attempt at the bottom of the terminal, drawn again as it changes; final attempts scroll away above."""
+    """A line for each open attempt at the bottom of the terminal, drawn again as it changes, and below them one for each request that is not
+    yet part of an attempt; final attempts scroll away above.
+    """
 
     def __init__(self, chosen: Chosen, screen: Screen, now: Callable[[], float], stream: TextIO | None = None) -> None:
         self._chosen, self._screen, self._now, self._stream = chosen, screen, now, stream or sys.stdout
         self._open: dict[str, Row] = {}
-        self._heard: Row | None = None  # the latest request, until it is shown as part of an attempt
-        self._heard_at = 0.0
+        self._heard: dict[tuple[str, int], tuple[float, Row]] = {}  # by their places: when they were heard, and what
         self._drawn = 0
         self._drawn_at = 0.0
 
@@ -156,11 +159,17 @@ class Live:
         """See Show."""
         attempt = row["attempt"]
         wanted = self._chosen.attempt(attempt)
+        places = [(one["source"], one["line"]) for one in attempt["events"]]
         if row["change"] == "heard":
             if wanted:
-                self._heard, self._heard_at = row, time.monotonic()
+                self._heard.update(dict.fromkeys(places, (self._now(), row)))
+                while len(self._heard) > _MOST_HEARD:
+                    del self._heard[next(iter(self._heard))]
                 self.tick()
-        elif row["change"] == "withdrawn":
+            return
+        for place in places if self._heard else ():
+            self._heard.pop(place, None)
+        if row["change"] == "withdrawn":
             self._open.pop(attempt["id"], None)
             self.tick()
         elif row["change"] in FINAL:
@@ -193,10 +202,13 @@ class Live:
             self._drawn = 0
 
     def _draw(self) -> None:
+        now = self._now()
+        while self._heard and now - next(iter(self._heard.values()))[0] >= _HEARD_SECONDS:
+            del self._heard[next(iter(self._heard))]
         room = max(shutil.get_terminal_size((100, 24)).lines - 2, 1)
-        latest = [current_line(attempt, self._now()) for attempt in list(self._open.values())[-room:]]
-        if self._heard is not None and time.monotonic() - self._heard_at < _HEARD_SECONDS:
-            latest.append([("… ", "faint"), *step_line(self._heard["attempt"], self._heard["step"])])
+        below = min(len(self._heard), max(room - len(self._open), room // 4, 1))
+        latest = [current_line(attempt, now) for attempt in _last(self._open.values(), room - below)]
+        latest += [[("… ", "faint"), *step_line(row["attempt"], row["step"])] for _, row in _last(self._heard.values(), below)]
         for line in latest:
             self._write(line)
         self._drawn = len(latest)
@@ -206,6 +218,10 @@ class Live:
     def _write(self, line: Line) -> None:
         width = shutil.get_terminal_size((100, 24)).columns
         self._stream.write(drawn(_fitted(line, width), colour=True) + "\n")
+
+
+def _last(many: Collection[_One], count: int) -> list[_One]:
+    return list(many)[max(len(many) - count, 0) :]
 
 
 def _fitted(line: Line, width: int) -> Line:
