@@ -68,8 +68,8 @@ def far_sources(
 class Hearing:
     """What is wrong with the sources, said once each. `look` whenever something may have changed. `now` is a clock that is never set back."""
 
-    def __init__(self, sources: Sequence[Source], now: Callable[[], float] = time.monotonic) -> None:
-        self._sources, self._now = sources, now
+    def __init__(self, sources: Sequence[Source], say: Callable[[str], None], now: Callable[[], float] = time.monotonic) -> None:
+        self._sources, self._tell, self._now = sources, say, now
         self._said = {source.name: "" for source in sources}
         self._began = now()
 
@@ -88,7 +88,7 @@ class Hearing:
             note = source.status.note
             if note and self._said[source.name] != note:
                 named = note if note.startswith(f"{source.name} ") else f"{source.name}: {note}"
-                say(named if source.status.attached or not _hopeful(source) else f"{named}; waiting for it")
+                self._tell(named if source.status.attached or not _hopeful(source) else f"{named}; waiting for it")
             self._said[source.name] = note
 
     def broken(self) -> str:

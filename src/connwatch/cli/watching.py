@@ -11,7 +11,7 @@ import time
 from collections.abc import Callable, Collection, Mapping, Sequence
 from typing import Any, Protocol, TextIO, TypeVar
 
-from connwatch.cli.console import Screen, print_json
+from connwatch.cli.console import Screen, print_json, say
 from connwatch.cli.spans import Line, Span, cells, cut, drawn, write
 from connwatch.cli.telling import Chosen, current_line, final_line, step_line
 from connwatch.diagnose.serial import change_row, heard_row
@@ -39,6 +39,10 @@ class Show(Protocol):
 
     def tick(self) -> None:
         """Time has passed without a change."""
+        ...
+
+    def aside(self, message: str) -> None:
+        """Something to say about the work, on standard error."""
         ...
 
     def end(self) -> None:
@@ -84,6 +88,10 @@ class JsonLines:
 
     def tick(self) -> None:
         """See Show."""
+
+    def aside(self, message: str) -> None:
+        """See Show."""
+        say(message)
 
     def end(self) -> None:
         """See Show."""
@@ -139,6 +147,10 @@ class Plain:
     def tick(self) -> None:
         """See Show."""
 
+    def aside(self, message: str) -> None:
+        """See Show."""
+        say(message)
+
     def end(self) -> None:
         """See Show."""
 
@@ -189,6 +201,13 @@ class Live:
         if time.monotonic() - self._drawn_at >= _REDRAW_SECONDS:
             self._erase()
             self._draw()
+
+    def aside(self, message: str) -> None:
+        """See Show. On the same terminal, where it must not be drawn over."""
+        self._erase()
+        self._stream.flush()
+        say(message)
+        self._draw()
 
     def end(self) -> None:
         """See Show."""

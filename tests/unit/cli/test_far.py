@@ -7,6 +7,7 @@ import pytest
 from click.testing import CliRunner
 
 from connwatch.cli.attempts import attempts
+from connwatch.cli.console import say
 from connwatch.cli.far import Hearing, far_sources
 from connwatch.cli.sources import sources
 from connwatch.cli.tail import tail
@@ -58,7 +59,7 @@ def test_a_url_where_an_address_belongs_is_wrong_usage(command: click.Command) -
 def test_a_log_that_does_not_exist_is_told_after_a_moment_and_once(capsys: pytest.CaptureFixture[str]) -> None:
     clock = [100.0]
     nope, other = FileSource("nope", "nope"), FileSource("other", "/logs/other.log")
-    hearing = Hearing([nope, other], lambda: clock[0])
+    hearing = Hearing([nope, other], say, lambda: clock[0])
     nope.status.note, other.status.note = "nope does not exist", "no permission to read /logs/other.log"
     assert not hearing.look()
     clock[0] += 1.0
@@ -78,7 +79,7 @@ def test_a_log_that_does_not_exist_is_told_after_a_moment_and_once(capsys: pytes
 
 def test_a_note_is_said_once_and_not_before_something_was_heard(capsys: pytest.CaptureFixture[str]) -> None:
     one, other = (source for source in far_sources("box", ("a", "b"), (), formats=(), format_="auto", since=None, ssh_config=None))
-    hearing = Hearing([one, other])
+    hearing = Hearing([one, other], say)
     one.status.note, one.status.state = "there is no a", "ended"
     assert not hearing.look()
     assert capsys.readouterr().err == ""

@@ -112,18 +112,18 @@ class Terminal:
         monkeypatch.setenv("COLUMNS", "200")
         monkeypatch.setenv("LINES", str(lines))
         monkeypatch.setattr("connwatch.cli.watching._REDRAW_SECONDS", 0.0)
-        self.clock, self._stream = T, io.StringIO()
-        self._show = Live(chosen or Chosen(), Screen(True, True, 200), lambda: self.clock, self._stream)
+        self.clock, self.stream = T, io.StringIO()
+        self.show = Live(chosen or Chosen(), Screen(True, True, 200), lambda: self.clock, self.stream)
 
     def take(self, *rows: dict[str, object]) -> None:
         for row in rows:
-            self._show.take(row)
+            self.show.take(row)
 
     def after(self, seconds: float) -> list[str]:
         """What it shows so much later."""
         self.clock += seconds
-        self._show.tick()
-        return shown(self._stream.getvalue())
+        self.show.tick()
+        return shown(self.stream.getvalue())
 
 
 def heard(line: int, path: str = "/mcp", client: str = "claude") -> dict[str, object]:
@@ -163,6 +163,15 @@ def test_a_request_of_an_attempt_that_was_not_asked_for_disappears_with_it(monke
     assert len(terminal.after(0)) == 1
     terminal.take(*told_of_line(the_silence(), 1))
     assert terminal.after(0) == []
+
+
+def test_what_is_said_meanwhile_stands_above_and_nothing_is_left_behind(monkeypatch: pytest.MonkeyPatch) -> None:
+    terminal = Terminal(monkeypatch)
+    monkeypatch.setattr("sys.stderr", terminal.stream)
+    terminal.take(heard(1), change_row(Opened(T, the_silence())))
+    before = terminal.after(0)
+    terminal.show.aside("the daemon went away; trying again")
+    assert terminal.after(0) == ["connwatch: the daemon went away; trying again", *before]
 
 
 def test_requests_and_attempts_share_the_lines_of_the_terminal(monkeypatch: pytest.MonkeyPatch) -> None:
