@@ -25,7 +25,7 @@ Row = Mapping[str, Any]
 _One = TypeVar("_One")
 FINAL = ("closed", "evicted")
 _REDRAW_SECONDS = 0.1
-_HEARD_SECONDS = 30.0  # what is no part of an attempt by then is part of none; an attempt may be opened ten seconds after its requests were read
+_HEARD_SECONDS = 90.0  # an attempt is opened ten seconds after its requests were read, or a minute later where a source is down
 _MOST_HEARD = 200  # more than fit on a screen
 _REMEMBERED = 20_000
 
