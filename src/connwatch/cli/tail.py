@@ -16,7 +16,7 @@ from connwatch.cli.inputs import named_input, opened_inputs, parse_log_formats
 from connwatch.cli.remote import Daemon, daemon_of
 from connwatch.cli.setup import Setup, config_option, log_format_option, prepare, require_format
 from connwatch.cli.telling import Chosen
-from connwatch.cli.watching import FINAL, Show, Shown, shown_on
+from connwatch.cli.watching import FINAL, Show, Shown, shown_on, told_aside
 from connwatch.diagnose.serial import CHANGE_SCHEMA, change_row
 from connwatch.model.attempt import Outcome
 from connwatch.model.errors import SourceError
@@ -212,6 +212,7 @@ def _followed(setup: Setup, show: Show, sources: Sequence[Source]) -> None:
         on_turn=turn,
         on_heard=shown.hear,
     )
-    asyncio.run(recorder.run())
+    with told_aside(show):
+        asyncio.run(recorder.run())
     if broken := hearing.broken():
         raise SourceError(broken, transient=unreachable or hearing.look())

@@ -5,10 +5,12 @@ Must not know where changes come from. Nothing of a log reaches the terminal une
 
 from __future__ import annotations
 
+import contextlib
+import logging
 import shutil
 import sys
 import time
-from collections.abc import Callable, Collection, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from typing import Any, Protocol, TextIO, TypeVar
 
 from connwatch.cli.console import Screen, print_json, say
@@ -19,7 +21,7 @@ from connwatch.model.attempt import Outcome
 from connwatch.model.change import Change
 from connwatch.model.heard import Heard
 
-__all__ = ["JsonLines", "Live", "Plain", "Show", "Shown", "shown_on"]
+__all__ = ["JsonLines", "Live", "Plain", "Show", "Shown", "shown_on", "told_aside"]
 
 Row = Mapping[str, Any]
 _One = TypeVar("_One")
@@ -72,6 +74,26 @@ class Shown:
         """What was only just read."""
         for one in heard:
             self._show.take(heard_row(one))
+
+
+class _Aside(logging.Handler):
+    def __init__(self, show: Show) -> None:
+        super().__init__(logging.WARNING)
+        self._show = show
+
+    def emit(self, record: logging.LogRecord) -> None:
+        self._show.aside(record.getMessage())
+
+
+@contextlib.contextmanager
+def told_aside(show: Show) -> Iterator[None]:
+    """What the program itself warns of meanwhile is said where nothing draws over it."""
+    log, handler = logging.getLogger("connwatch"), _Aside(show)
+    log.addHandler(handler)
+    try:
+        yield
+    finally:
+        log.removeHandler(handler)
 
 
 class JsonLines:

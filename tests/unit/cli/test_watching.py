@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import io
 import json
+import logging
 
 import pytest
 
 from connwatch.cli.console import Screen
 from connwatch.cli.telling import Chosen
-from connwatch.cli.watching import JsonLines, Live, Plain
+from connwatch.cli.watching import JsonLines, Live, Plain, told_aside
 from connwatch.diagnose.serial import change_row, heard_row
 from connwatch.model.attempt import Attempt
 from connwatch.model.change import Closed, Opened, Reached, Updated, Withdrawn
@@ -172,6 +173,18 @@ def test_what_is_said_meanwhile_stands_above_and_nothing_is_left_behind(monkeypa
     before = terminal.after(0)
     terminal.show.aside("the daemon went away; trying again")
     assert terminal.after(0) == ["connwatch: the daemon went away; trying again", *before]
+
+
+def test_a_warning_of_the_program_leaves_nothing_behind_either(monkeypatch: pytest.MonkeyPatch) -> None:
+    terminal = Terminal(monkeypatch)
+    monkeypatch.setattr("sys.stderr", terminal.stream)
+    terminal.take(heard(1), heard(2))
+    before = terminal.after(0)
+    log = logging.getLogger("connwatch")
+    with told_aside(terminal.show):
+        log.warning("source %s has been unreadable for a minute", "nope")
+    assert terminal.after(0) == ["connwatch: source nope has been unreadable for a minute", *before]
+    assert not log.handlers
 
 
 def test_requests_and_attempts_share_the_lines_of_the_terminal(monkeypatch: pytest.MonkeyPatch) -> None:
