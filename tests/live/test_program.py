@@ -140,6 +140,16 @@ def test_tail_follows_a_file_directly(tmp_path: Path) -> None:
         assert "challenge" in tail.stdout.readline()
 
 
+def test_tail_says_that_a_log_does_not_exist_and_waits_for_it(tmp_path: Path) -> None:
+    log = tmp_path / "nope.log"
+    with running("tail", f"nginx-proxy:{log}") as tail:
+        assert tail.stdout is not None
+        assert tail.stderr is not None
+        assert tail.stderr.readline() == f"connwatch: {log} does not exist; waiting for it\n"
+        write_the_demonstration(log)
+        assert "challenge" in tail.stdout.readline()
+
+
 def _follows(pid: int, log: Path) -> bool:
     with contextlib.suppress(FileNotFoundError):  # it closes one while they are looked through
         return any(link.resolve() == log for link in Path(f"/proc/{pid}/fd").iterdir())

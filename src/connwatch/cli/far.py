@@ -1,8 +1,12 @@
-"""`connwatch tail --ssh`: which logs on another machine to follow, and what is said while they cannot be heard. Must not know how ssh is run."""
+"""Logs that `connwatch tail` follows without a daemon: which ones on another machine (--ssh), and what is said while any cannot be heard.
+
+Must not know how ssh is run.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Collection, Sequence
+import time
+from collections.abc import Callable, Collection, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -17,6 +21,8 @@ __all__ = ["Hearing", "far_sources"]
 
 CONTAINERS = ("nginx-proxy", "coda-mcp")
 """What is followed where nothing is named."""
+MOMENT_SECONDS = 2.0
+"""How long nothing is said of a log that may appear at once."""
 
 
 def far_sources(
@@ -60,24 +66,30 @@ def far_sources(
 
 
 class Hearing:
-    """What is wrong with the sources, said once each. `look` whenever something may have changed."""
+    """What is wrong with the sources, said once each. `look` whenever something may have changed. `now` is a clock that is never set back."""
 
-    def __init__(self, sources: Sequence[Source]) -> None:
-        self._sources = sources
+    def __init__(self, sources: Sequence[Source], say: Callable[[str], None], now: Callable[[], float] = time.monotonic) -> None:
+        self._sources, self._tell, self._now = sources, say, now
         self._said = {source.name: "" for source in sources}
+        self._began = now()
 
     def look(self) -> bool:
         """Whether none of the sources could be reached, not even one and not even once."""
         if not any(_hopeful(source) for source in self._sources):
             return True
-        if not any(source.status.attached for source in self._sources):
-            return False  # what is wrong with one may be wrong with all, and is then said once, at the end
-        for source in self._sources:
+        if any(source.status.attached for source in self._sources):
+            self._say_of(self._sources)
+        elif self._now() - self._began >= MOMENT_SECONDS:
+            self._say_of([source for source in self._sources if _hopeful(source)])
+        return False  # what is wrong with one that was given up may be wrong with all, and is then said once, at the end
+
+    def _say_of(self, sources: Sequence[Source]) -> None:
+        for source in sources:
             note = source.status.note
             if note and self._said[source.name] != note:
-                say(f"{source.name}: {note}")
+                named = note if note.startswith(f"{source.name} ") else f"{source.name}: {note}"
+                self._tell(named if source.status.attached or not _hopeful(source) else f"{named}; waiting for it")
             self._said[source.name] = note
-        return False
 
     def broken(self) -> str:
         """What is wrong with those that are down, each reason once; "" when all is well."""

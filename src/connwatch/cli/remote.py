@@ -11,6 +11,7 @@ import json
 import socket
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from itertools import chain, islice
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlencode
 
@@ -26,6 +27,9 @@ Row = Mapping[str, Any]
 CONNECT_SECONDS = 2.0
 SILENT_SECONDS = 45.0  # three heartbeats of the stream
 AGAIN_SECONDS = 2.0
+LONGEST_PAUSE = 60.0  # whatever Retry-After says
+ANSWER_SECONDS = 5.0
+MOST_BLOCKS = 64  # of an answer that is no stream
 A_PAGE = 500
 DEFAULT_ADDRESS = "127.0.0.1:9817"
 
@@ -68,7 +72,7 @@ class Daemon:
             answer = link.getresponse()
             body = answer.read()
             if answer.status == 401:
-                raise SourceError(f"the daemon at {self.address} asks for its token: name it in the configuration (http.token_file)")
+                raise SourceError(self._no_token)
             found = json.loads(body)
             if answer.status not in statuses and isinstance(found, dict) and "error" in found:
                 raise SourceError(f"the daemon at {self.address} answers: {found['error']}")
@@ -78,49 +82,54 @@ class Daemon:
         finally:
             link.close()
         if not isinstance(found, dict):
-            raise SourceError(f"what answers at {self.address} is no connwatch daemon")
+            raise SourceError(self._no_daemon)
         return found
 
     def changes(self, after: str, *, say: Callable[[str], None]) -> Iterator[Row | None]:
-        """Changes after a position, for ever; None about once a second of silence. A cut connection is taken up where it broke."""
-        told = False
+        """Changes after a position, for ever; None about once a second of silence. A cut connection is taken up where it broke.
+
+        Raises SourceError where the daemon answers what trying again cannot change.
+        """
+        told = ""
         while True:
+            why, pause = f"the daemon at {self.address} went away", AGAIN_SECONDS
             try:
                 with socket.create_connection((self._host, self._port), timeout=CONNECT_SECONDS) as link:
                     for place, row in self._events(link, after):
                         after = place
                         if told:
                             say(f"the daemon at {self.address} is back")
-                            told = False
+                            told = ""
                         if row is not None and "lost" in row:
-                            say(f"{row['lost']} changes came faster than they could be shown and are left out")
+                            say(f"{row['lost']} changes are left out: they came faster than they could be shown, or are too old to be kept")
                         else:
                             yield row
+            except _BusyError as busy:
+                why, pause = str(busy), busy.pause
             except (OSError, ValueError):
                 pass
-            if not told:
-                told = True
-                say(f"the daemon at {self.address} went away; trying again")
-            yield None
-            time.sleep(AGAIN_SECONDS)
+            if told != why:
+                told = why
+                say(f"{why}; trying again")
+            for _ in range(round(pause / AGAIN_SECONDS)):
+                yield None
+                time.sleep(AGAIN_SECONDS)
 
     def _events(self, link: socket.socket, position: str) -> Iterator[tuple[str, Row | None]]:
         headers = {"Host": self.address, "Last-Event-ID": position, **self._headers}
         link.sendall(("GET /api/changes HTTP/1.0\r\n" + "".join(f"{name}: {value}\r\n" for name, value in headers.items()) + "\r\n").encode())
         link.settimeout(1.0)
-        heard = time.monotonic()
+        head, begun = _head(_blocks(link, ANSWER_SECONDS))
+        if not head:
+            return
+        if head.split()[1:2] != ["200"]:
+            body = b"".join(islice(_blocks(link, 1.0), MOST_BLOCKS))
+            raise self._refusal(head, begun + body)
         rest, event = b"", {"id": position}
-        while True:
-            try:
-                block = link.recv(65536)
-            except TimeoutError:
-                if time.monotonic() - heard > SILENT_SECONDS:
-                    return
-                yield event["id"], None
-                continue
+        yield position, None
+        for block in chain([begun], _blocks(link, SILENT_SECONDS)):
             if not block:
-                return
-            heard = time.monotonic()
+                yield event["id"], None
             *lines, rest = (rest + block).split(b"\n")
             for line in lines:
                 name, _, value = line.decode("utf-8", "replace").rstrip("\r").partition(": ")
@@ -130,6 +139,65 @@ class Daemon:
                     row: Row = {"lost": event["data"]} if event.get("event") == "lost" else json.loads(event["data"])
                     event = {"id": event["id"]}
                     yield event["id"], row
+
+    def _refusal(self, head: str, body: bytes) -> Exception:
+        """What an answer that is no stream means: a SourceError, or, where it may be another one later, a _BusyError."""
+        line, *fields = head.split("\r\n")
+        protocol, _, status = line.partition(" ")
+        if not protocol.startswith("HTTP/"):
+            return SourceError(self._no_daemon)
+        if status.startswith("401"):
+            return SourceError(self._no_token)
+        try:
+            why = f"the daemon at {self.address} answers: {json.loads(body)['error']}"
+        except (ValueError, TypeError, KeyError):
+            why = f"the daemon at {self.address} answers: {status}"
+        if not status.startswith("5"):
+            return SourceError(why)
+        wanted = next((value.strip() for name, _, value in (field.partition(":") for field in fields) if name.lower() == "retry-after"), "")
+        return _BusyError(why, min(float(wanted), LONGEST_PAUSE) if wanted.isascii() and wanted.isdigit() else AGAIN_SECONDS)
+
+    @property
+    def _no_token(self) -> str:
+        return f"the daemon at {self.address} asks for its token: name it in the configuration (http.token_file)"
+
+    @property
+    def _no_daemon(self) -> str:
+        return f"what answers at {self.address} is no connwatch daemon"
+
+
+class _BusyError(Exception):
+    """The daemon has no stream for us now. `pause` in seconds."""
+
+    def __init__(self, why: str, pause: float) -> None:
+        super().__init__(why)
+        self.pause = max(pause, AGAIN_SECONDS)
+
+
+def _blocks(link: socket.socket, longest: float) -> Iterator[bytes]:
+    """What comes, b"" where nothing comes in time, until the connection ends or is silent for longer than `longest` seconds."""
+    heard = time.monotonic()
+    while time.monotonic() - heard <= longest:
+        try:
+            block = link.recv(65536)
+        except TimeoutError:
+            yield b""
+            continue
+        if not block:
+            return
+        heard = time.monotonic()
+        yield block
+
+
+def _head(blocks: Iterator[bytes]) -> tuple[str, bytes]:
+    """The head of an answer, and what came of its body with it. Both are empty where there is no answer."""
+    found = b""
+    for block in islice(blocks, MOST_BLOCKS):
+        found += block
+        head, end, rest = found.partition(b"\r\n\r\n")
+        if end:
+            return head.decode("latin-1"), rest
+    return ("", b"") if found.startswith(b"HTTP/") else (found.decode("latin-1"), b"")
 
 
 def daemon_of(settings: Settings | None, address: str | None) -> Daemon:

@@ -16,7 +16,7 @@ from connwatch.cli.inputs import named_input, opened_inputs, parse_log_formats
 from connwatch.cli.remote import Daemon, daemon_of
 from connwatch.cli.setup import Setup, config_option, log_format_option, prepare, require_format
 from connwatch.cli.telling import Chosen
-from connwatch.cli.watching import FINAL, Show, Shown, shown_on
+from connwatch.cli.watching import FINAL, Show, Shown, shown_on, told_aside
 from connwatch.diagnose.serial import CHANGE_SCHEMA, change_row
 from connwatch.model.attempt import Outcome
 from connwatch.model.errors import SourceError
@@ -130,10 +130,10 @@ def _from_daemon(daemon: Daemon, show: Show, chosen: Chosen, *, follow: bool) ->
             ended.update([] if attempt["open"] else [attempt["id"]])
             show.take({"schema": CHANGE_SCHEMA, "change": kind, "at": attempt["ended_at"], "attempt": attempt})
         if len(attempts) == most:
-            say(f"these are the latest {most:,}; `connwatch attempts` lists older ones")
+            show.aside(f"these are the latest {most:,}; `connwatch attempts` lists older ones")
     if not follow:
         return
-    for row in daemon.changes(position, say=say):
+    for row in daemon.changes(position, say=show.aside):
         if row is None:
             show.tick()
         elif row["change"] in FINAL and row["attempt"]["id"] in ended:
@@ -192,7 +192,7 @@ def _replayed(setup: Setup, show: Show, arguments: Sequence[str]) -> None:
 def _followed(setup: Setup, show: Show, sources: Sequence[Source]) -> None:
     from connwatch.daemon.recorder import Recorder
 
-    hearing, shown = Hearing(sources), Shown(show)
+    hearing, shown = Hearing(sources, show.aside), Shown(show)
     unreachable = False
 
     def turn() -> None:
@@ -212,6 +212,7 @@ def _followed(setup: Setup, show: Show, sources: Sequence[Source]) -> None:
         on_turn=turn,
         on_heard=shown.hear,
     )
-    asyncio.run(recorder.run())
+    with told_aside(show):
+        asyncio.run(recorder.run())
     if broken := hearing.broken():
         raise SourceError(broken, transient=unreachable or hearing.look())

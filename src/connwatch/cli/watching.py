@@ -5,13 +5,15 @@ Must not know where changes come from. Nothing of a log reaches the terminal une
 
 from __future__ import annotations
 
+import contextlib
+import logging
 import shutil
 import sys
 import time
-from collections.abc import Callable, Mapping, Sequence
-from typing import Any, Protocol, TextIO
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
+from typing import Any, Protocol, TextIO, TypeVar
 
-from connwatch.cli.console import Screen, print_json
+from connwatch.cli.console import Screen, print_json, say
 from connwatch.cli.spans import Line, Span, cells, cut, drawn, write
 from connwatch.cli.telling import Chosen, current_line, final_line, step_line
 from connwatch.diagnose.serial import change_row, heard_row
@@ -19,12 +21,14 @@ from connwatch.model.attempt import Outcome
 from connwatch.model.change import Change
 from connwatch.model.heard import Heard
 
-__all__ = ["JsonLines", "Live", "Plain", "Show", "Shown", "shown_on"]
+__all__ = ["JsonLines", "Live", "Plain", "Show", "Shown", "shown_on", "told_aside"]
 
 Row = Mapping[str, Any]
+_One = TypeVar("_One")
 FINAL = ("closed", "evicted")
 _REDRAW_SECONDS = 0.1
-_HEARD_SECONDS = 5.0  # by then it is part of an attempt that is shown
+_HEARD_SECONDS = 90.0  # an attempt is opened ten seconds after its requests were read, or a minute later where a source is down
+_MOST_HEARD = 200  # more than fit on a screen
 _REMEMBERED = 20_000
 
 
@@ -37,6 +41,10 @@ class Show(Protocol):
 
     def tick(self) -> None:
         """Time has passed without a change."""
+        ...
+
+    def aside(self, message: str) -> None:
+        """Something to say about the work, on standard error."""
         ...
 
     def end(self) -> None:
@@ -68,6 +76,26 @@ class Shown:
             self._show.take(heard_row(one))
 
 
+class _Aside(logging.Handler):
+    def __init__(self, show: Show) -> None:
+        super().__init__(logging.WARNING)
+        self._show = show
+
+    def emit(self, record: logging.LogRecord) -> None:
+        self._show.aside(record.getMessage())
+
+
+@contextlib.contextmanager
+def told_aside(show: Show) -> Iterator[None]:
+    """What the program itself warns of meanwhile is said where nothing draws over it."""
+    log, handler = logging.getLogger("connwatch"), _Aside(show)
+    log.addHandler(handler)
+    try:
+        yield
+    finally:
+        log.removeHandler(handler)
+
+
 class JsonLines:
     """One object a change."""
 
@@ -82,6 +110,10 @@ class JsonLines:
 
     def tick(self) -> None:
         """See Show."""
+
+    def aside(self, message: str) -> None:
+        """See Show."""
+        say(message)
 
     def end(self) -> None:
         """See Show."""
@@ -137,18 +169,23 @@ class Plain:
     def tick(self) -> None:
         """See Show."""
 
+    def aside(self, message: str) -> None:
+        """See Show."""
+        say(message)
+
     def end(self) -> None:
         """See Show."""
 
 
 class Live:
-    """A line for each open attempt at the bottom of the terminal, drawn again as it changes; final attempts scroll away above."""
+    """A line for each open attempt at the bottom of the terminal, drawn again as it changes, and below them one for each request that is not
+    yet part of an attempt; final attempts scroll away above.
+    """
 
     def __init__(self, chosen: Chosen, screen: Screen, now: Callable[[], float], stream: TextIO | None = None) -> None:
         self._chosen, self._screen, self._now, self._stream = chosen, screen, now, stream or sys.stdout
         self._open: dict[str, Row] = {}
-        self._heard: Row | None = None  # the latest request, until it is shown as part of an attempt
-        self._heard_at = 0.0
+        self._heard: dict[tuple[str, int], tuple[float, Row]] = {}  # by their places: when they were heard, and what
         self._drawn = 0
         self._drawn_at = 0.0
 
@@ -156,11 +193,17 @@ class Live:
         """See Show."""
         attempt = row["attempt"]
         wanted = self._chosen.attempt(attempt)
+        places = [(one["source"], one["line"]) for one in attempt["events"]]
         if row["change"] == "heard":
             if wanted:
-                self._heard, self._heard_at = row, time.monotonic()
+                self._heard.update(dict.fromkeys(places, (self._now(), row)))
+                while len(self._heard) > _MOST_HEARD:
+                    del self._heard[next(iter(self._heard))]
                 self.tick()
-        elif row["change"] == "withdrawn":
+            return
+        for place in places if self._heard else ():
+            self._heard.pop(place, None)
+        if row["change"] == "withdrawn":
             self._open.pop(attempt["id"], None)
             self.tick()
         elif row["change"] in FINAL:
@@ -181,6 +224,13 @@ class Live:
             self._erase()
             self._draw()
 
+    def aside(self, message: str) -> None:
+        """See Show. On the same terminal, where it must not be drawn over."""
+        self._erase()
+        self._stream.flush()
+        say(message)
+        self._draw()
+
     def end(self) -> None:
         """See Show."""
         self._erase()
@@ -193,10 +243,13 @@ class Live:
             self._drawn = 0
 
     def _draw(self) -> None:
+        now = self._now()
+        while self._heard and now - next(iter(self._heard.values()))[0] >= _HEARD_SECONDS:
+            del self._heard[next(iter(self._heard))]
         room = max(shutil.get_terminal_size((100, 24)).lines - 2, 1)
-        latest = [current_line(attempt, self._now()) for attempt in list(self._open.values())[-room:]]
-        if self._heard is not None and time.monotonic() - self._heard_at < _HEARD_SECONDS:
-            latest.append([("… ", "faint"), *step_line(self._heard["attempt"], self._heard["step"])])
+        below = min(len(self._heard), max(room - len(self._open), room // 4, 1))
+        latest = [current_line(attempt, now) for attempt in _last(self._open.values(), room - below)]
+        latest += [[("… ", "faint"), *step_line(row["attempt"], row["step"])] for _, row in _last(self._heard.values(), below)]
         for line in latest:
             self._write(line)
         self._drawn = len(latest)
@@ -206,6 +259,10 @@ class Live:
     def _write(self, line: Line) -> None:
         width = shutil.get_terminal_size((100, 24)).columns
         self._stream.write(drawn(_fitted(line, width), colour=True) + "\n")
+
+
+def _last(many: Collection[_One], count: int) -> list[_One]:
+    return list(many)[max(len(many) - count, 0) :]
 
 
 def _fitted(line: Line, width: int) -> Line:

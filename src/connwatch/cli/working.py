@@ -12,16 +12,17 @@ import click
 from connwatch.diagnose.book import book_of
 from connwatch.parse.printable import printable
 from connwatch.rules.catalogue import Catalogue
+from connwatch.settings.address import host_and_port
 
 __all__ = ["causes", "listening_to", "log_to_stderr", "split_address"]
 
 
 def split_address(address: str) -> tuple[str, int]:
     """HOST:PORT in its parts, an IPv6 host without its brackets. Raises a usage error."""
-    host, colon, port = address.rpartition(":")
-    if not colon or not host or not port.isascii() or not port.isdigit() or int(port) > 65535:
-        raise click.BadParameter(f"{address!r} is not HOST:PORT, for example 127.0.0.1:9817", param_hint="--listen")
-    return host.strip("[]"), int(port)
+    try:
+        return host_and_port(address)
+    except ValueError as error:
+        raise click.BadParameter(str(error), param_hint="--listen") from error
 
 
 def listening_to(address: str, *, token: bool) -> tuple[socket.socket, str]:

@@ -15,6 +15,7 @@ from typing import Any, Literal
 from pydantic import Field, field_validator, model_validator
 
 from connwatch.model.family import FAMILIES
+from connwatch.settings.address import host_and_port
 from connwatch.settings.following import SourceSettings
 from connwatch.settings.maintenance import zone_exists
 from connwatch.settings.problems import NAME
@@ -50,9 +51,7 @@ class HttpSettings(Table):
     @field_validator("listen")
     @classmethod
     def _host_and_port(cls, value: str) -> str:
-        host, colon, port = value.rpartition(":")
-        if not colon or not host or not port.isascii() or not port.isdigit() or not 0 <= int(port) <= 65535:
-            raise ValueError(f"{value!r} is not HOST:PORT, for example 127.0.0.1:9817 or [::1]:9817")
+        host_and_port(value)
         return value
 
 

@@ -3,7 +3,8 @@
 Beside them goes what was only just heard: it has no number, and who comes too late for it misses nothing that lasts.
 
 The bus keeps the last changes in one ring. A reader is a position in it: when it falls behind by more than the ring holds it loses the
-oldest and is told how many. Positions are written "life-number", so that one from before a restart is recognised and not misread.
+oldest and is told how many. Positions are written "life-number", so that one from before a restart is recognised and not misread. What
+lies before the ring may be kept elsewhere: a reader says which changes it is `missing`, and whoever has them can `give` them.
 """
 
 from __future__ import annotations
@@ -114,19 +115,34 @@ class Reader:
     def take(self) -> Numbered | None:
         """The next change, or None when there is none yet."""
         bus = self._bus
-        if self._at < bus.first:
-            missed = bus.first - self._at
-            bus.lost += missed
-            self._lost += missed
-            self._at = bus.first
+        self._skip_to(bus.first)
         while self._at < bus.end:
-            change = bus.at(self._at)
-            self._at += 1
-            if change is not None:
-                found = Numbered(f"{bus.life}-{self._at - 1}", change, self._lost)
-                self._lost = 0
+            if (found := self._told(bus.at(self._at))) is not None:
                 return found
         return None
+
+    def missing(self) -> range:
+        """The numbers of the changes that it has not had and that the bus holds no more. The next `take` counts them as lost."""
+        return range(self._at, self._bus.first)
+
+    def give(self, number: int, change: Change | None) -> Numbered | None:
+        """One of the `missing` from where it is kept, None where it cannot be told any more. The ones before it that were not given are lost."""
+        self._skip_to(number)
+        return self._told(change)
+
+    def _skip_to(self, number: int) -> None:
+        missed = max(number - self._at, 0)
+        self._bus.lost += missed
+        self._lost += missed
+        self._at += missed
+
+    def _told(self, change: Change | None) -> Numbered | None:
+        self._at += 1
+        if change is None:
+            return None
+        found = Numbered(f"{self._bus.life}-{self._at - 1}", change, self._lost)
+        self._lost = 0
+        return found
 
     def pending(self) -> bool:
         """Whether there is something to take."""

@@ -189,6 +189,18 @@ class Library:
             )
             return {number: _change(at, kind, read_attempt(body), step) for number, at, kind, body, step in rows if body is not None}
 
+    def changes(self, numbers: range, most: int) -> list[tuple[int, Change | None]]:
+        """The first of the changes with these numbers that are kept, each with its attempt as it was last told; None where that is gone."""
+        with self.asked() as connection:
+            rows = connection.execute(
+                "SELECT changes.id, at, kind, attempt, body, step FROM changes LEFT JOIN attempts ON attempts.id = attempt"
+                " WHERE changes.id >= ? AND changes.id < ? ORDER BY 1 LIMIT ?",
+                (numbers.start, numbers.stop, most),
+            ).fetchall()
+            bodies = {name: body for _, _, _, name, body, _ in rows if body is not None}
+            attempts = {name: read_attempt(body) for name, body in bodies.items()}
+            return [(number, _change(at, kind, attempts[name], step) if name in attempts else None) for number, at, kind, name, _, step in rows]
+
     def history(self) -> History:
         """Where the last engine stood."""
         with self.asked() as connection:

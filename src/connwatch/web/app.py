@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import json
 from asyncio import sleep, to_thread
-from collections.abc import AsyncGenerator, AsyncIterator, Callable
+from collections.abc import AsyncGenerator, Awaitable, Callable
 from contextlib import aclosing
 from dataclasses import dataclass
 from importlib import resources
@@ -18,7 +18,7 @@ from starlette.applications import Starlette
 from starlette.requests import Request
 from starlette.responses import JSONResponse, PlainTextResponse, Response, StreamingResponse
 from starlette.routing import Route
-from starlette.types import ASGIApp
+from starlette.types import ASGIApp, Receive, Scope, Send
 
 from connwatch.diagnose.serial import attempt_detail, attempt_row, change_row, mark_rows
 from connwatch.model.attempt import Attempt
@@ -29,7 +29,7 @@ from connwatch.store.codec import written_attempt
 from connwatch.store.library import Library
 from connwatch.web.asking import QuestionError, choice_of, cursor_of, heard_by, limit_of, moment_of, wanted_by, written_cursor
 from connwatch.web.guard import Guard
-from connwatch.web.sse import follow
+from connwatch.web.sse import PORTION, follow
 
 __all__ = ["AROUND", "Health", "View", "create_app"]
 
@@ -93,7 +93,7 @@ def create_app(view: View, token: str | None = None) -> ASGIApp:
         Route("/api/sources", site.sources),
         *(Route(path, _static(*what)) for path, what in STATIC.items()),
     ]
-    app = Starlette(routes=routes, exception_handlers={QuestionError: _bad_question, SourceError: _unreadable})
+    app = Starlette(routes=routes, exception_handlers={QuestionError: _bad_question, SourceError: _unreadable, 404: _nothing_there})
     app.router.redirect_slashes = False  # a redirect would repeat whatever the Host header says
     return Guard(app, token)
 
@@ -104,6 +104,12 @@ async def _bad_question(_: Request, error: Exception) -> Response:
 
 async def _unreadable(_: Request, error: Exception) -> Response:
     return JSONResponse({"error": str(error)}, 503)
+
+
+async def _nothing_there(request: Request, _: Exception) -> Response:
+    if request.scope["path"].startswith("/api/"):
+        return JSONResponse({"error": "nothing is answered at this path; docs/http.md lists those that there are"}, 404)
+    return PlainTextResponse("Not Found\n", 404)
 
 
 class _Site:
@@ -171,18 +177,32 @@ class _Site:
         def wanted_change(change: Change) -> bool:
             return wanted(change.attempt)
 
-        stream = follow(self._view.bus, after, change_row, wanted=wanted_change, wanted_at_once=heard_by(request.query_params))
-        return StreamingResponse(self._counted(stream), media_type="text/event-stream", headers={"X-Accel-Buffering": "no"})
+        def older(numbers: range) -> Awaitable[list[tuple[int, Change | None]]]:
+            return to_thread(self._view.library.changes, numbers, PORTION)
 
-
-    async def _counted(self, stream: AsyncGenerator[str, None]) -> AsyncIterator[str]:
+        at_once = heard_by(request.query_params)
+        stream = follow(self._view.bus, after, change_row, wanted=wanted_change, older=older, wanted_at_once=at_once)
         self._readers += 1
+        return _Stream(stream, self._stream_ended)
+
+    def _stream_ended(self) -> None:
+        self._readers -= 1
+
+
+class _Stream(StreamingResponse):
+    """A stream of events. `ended` is called however it ends: a reader that is gone before the first word never starts the generator."""
+
+    def __init__(self, events: AsyncGenerator[str, None], ended: Callable[[], None]) -> None:
+        super().__init__(events, media_type="text/event-stream", headers={"X-Accel-Buffering": "no"})
+        self._events, self._ended = events, ended
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """See ASGI."""
         try:
-            async with aclosing(stream):
-                async for chunk in stream:
-                    yield chunk
+            async with aclosing(self._events):
+                await super().__call__(scope, receive, send)
         finally:
-            self._readers -= 1
+            self._ended()
 
 
 def _listed(attempt: Attempt) -> dict[str, Any]:

@@ -4,15 +4,18 @@ from __future__ import annotations
 
 import io
 import json
+import logging
 
 import pytest
 
 from connwatch.cli.console import Screen
 from connwatch.cli.telling import Chosen
-from connwatch.cli.watching import JsonLines, Live, Plain
-from connwatch.diagnose.serial import change_row
+from connwatch.cli.watching import JsonLines, Live, Plain, told_aside
+from connwatch.diagnose.serial import change_row, heard_row
 from connwatch.model.attempt import Attempt
 from connwatch.model.change import Closed, Opened, Reached, Updated, Withdrawn
+from connwatch.model.event import Evidence, Stage
+from connwatch.model.heard import Heard
 from support.attempts import T, a_probe, connected, the_silence
 
 
@@ -101,6 +104,100 @@ def test_an_open_attempt_has_one_line_that_is_drawn_over(monkeypatch: pytest.Mon
     assert len(lines) == 1
     assert "challenge › resource metadata" in lines[0]
     assert "stalled at session" in lines[0]
+
+
+class Terminal:
+    """A terminal of so many lines on which `tail` shows changes, with a clock that is moved by hand."""
+
+    def __init__(self, monkeypatch: pytest.MonkeyPatch, lines: int = 24, chosen: Chosen | None = None) -> None:
+        monkeypatch.setenv("COLUMNS", "200")
+        monkeypatch.setenv("LINES", str(lines))
+        monkeypatch.setattr("connwatch.cli.watching._REDRAW_SECONDS", 0.0)
+        self.clock, self.stream = T, io.StringIO()
+        self.show = Live(chosen or Chosen(), Screen(True, True, 200), lambda: self.clock, self.stream)
+
+    def take(self, *rows: dict[str, object]) -> None:
+        for row in rows:
+            self.show.take(row)
+
+    def after(self, seconds: float) -> list[str]:
+        """What it shows so much later."""
+        self.clock += seconds
+        self.show.tick()
+        return shown(self.stream.getvalue())
+
+
+def heard(line: int, path: str = "/mcp", client: str = "claude") -> dict[str, object]:
+    return heard_row(Heard(T, "nginx", line, client, "mcp.example.org", Stage.CHALLENGE, "POST", path, 401))
+
+
+def told_of_line(attempt: Attempt, line: int) -> list[dict[str, object]]:
+    """The first step of an attempt, read at that line."""
+    step = attempt.steps[0]
+    step.event.evidence = [Evidence("nginx", line, line)]
+    attempt.steps = [step]
+    return [change_row(Opened(T, attempt)), change_row(Reached(T, attempt, step))]
+
+
+def test_every_request_of_a_burst_stays_until_its_attempt_is_shown(monkeypatch: pytest.MonkeyPatch) -> None:
+    terminal = Terminal(monkeypatch)
+    terminal.take(*(heard(line, f"/{line}") for line in (1, 2, 3)))
+    assert [line[:2] + line.split()[-1] for line in terminal.after(0)] == ["… /1", "… /2", "… /3"]
+    assert len(terminal.after(11)) == 3, "an attempt may be opened as late as that"
+    terminal.take(*told_of_line(the_silence(), 2))
+    assert ["… " in line for line in terminal.after(0)] == [False, True, True]
+    assert ["7f3c21a9" in line for line in terminal.after(0)] == [True, False, False]
+
+
+def test_a_request_that_becomes_part_of_no_attempt_disappears_at_last(monkeypatch: pytest.MonkeyPatch) -> None:
+    terminal = Terminal(monkeypatch)
+    terminal.take(heard(1))
+    assert len(terminal.after(80)) == 1
+    terminal.take(heard(2))
+    assert len(terminal.after(15)) == 1
+    assert terminal.after(90) == []
+
+
+def test_a_request_of_an_attempt_that_was_not_asked_for_disappears_with_it(monkeypatch: pytest.MonkeyPatch) -> None:
+    terminal = Terminal(monkeypatch, chosen=Chosen(clients=["other"]))
+    terminal.take(heard(1, client="other"), heard(2, client="cursor"))
+    assert len(terminal.after(0)) == 1
+    terminal.take(*told_of_line(the_silence(), 1))
+    assert terminal.after(0) == []
+
+
+def test_what_is_said_meanwhile_stands_above_and_nothing_is_left_behind(monkeypatch: pytest.MonkeyPatch) -> None:
+    terminal = Terminal(monkeypatch)
+    monkeypatch.setattr("sys.stderr", terminal.stream)
+    terminal.take(heard(1), change_row(Opened(T, the_silence())))
+    before = terminal.after(0)
+    terminal.show.aside("the daemon went away; trying again")
+    assert terminal.after(0) == ["connwatch: the daemon went away; trying again", *before]
+
+
+def test_a_warning_of_the_program_leaves_nothing_behind_either(monkeypatch: pytest.MonkeyPatch) -> None:
+    terminal = Terminal(monkeypatch)
+    monkeypatch.setattr("sys.stderr", terminal.stream)
+    terminal.take(heard(1), heard(2))
+    before = terminal.after(0)
+    log = logging.getLogger("connwatch")
+    with told_aside(terminal.show):
+        log.warning("source %s has been unreadable for a minute", "nope")
+    assert terminal.after(0) == ["connwatch: source nope has been unreadable for a minute", *before]
+    assert not log.handlers
+
+
+def test_requests_and_attempts_share_the_lines_of_the_terminal(monkeypatch: pytest.MonkeyPatch) -> None:
+    terminal = Terminal(monkeypatch, lines=10)
+    terminal.take(*(heard(line, f"/{line}") for line in range(1, 501)))
+    assert [line.split()[-1] for line in terminal.after(0)] == [f"/{line}" for line in range(493, 501)]
+    for number in range(20):
+        attempt = the_silence()
+        attempt.id = f"{number:08x}"
+        terminal.take(change_row(Opened(T, attempt)))
+    lines = terminal.after(0)
+    assert [line.split()[-1] for line in lines if "… " in line] == ["/499", "/500"]
+    assert [line.split()[1] for line in lines if "… " not in line] == [f"{number:08x}" for number in range(14, 20)]
 
 
 def test_a_final_attempt_stays_above_the_open_ones(monkeypatch: pytest.MonkeyPatch) -> None:

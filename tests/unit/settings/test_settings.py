@@ -83,6 +83,7 @@ def test_the_example_names_every_setting_and_every_setting_is_described() -> Non
         ('[http]\nlistn = "127.0.0.1:1"', ['http.listn: unknown key (did you mean "listen"?)']),
         ('[http]\nqqq = "x"', ["http.qqq: unknown key (known here: listen, token_file)"]),
         ('[http]\nlisten = "9817"', ["http.listen: '9817' is not HOST:PORT, for example 127.0.0.1:9817 or [::1]:9817"]),
+        ('[http]\nlisten = "http://[::1]:98/"', ["http.listen: 'http://[::1]:98/' is not HOST:PORT, but a URL: leave out what is not [::1]:98"]),
         ("http = 3", ["http: must be a table (it is 3 now)"]),
         ("sources = 3", ["sources: must be a list (it is 3 now)"]),
         ('[[sources]]\nname = "a"\nkind = "dokcer"', ['sources.0.kind: unknown kind "dokcer" (did you mean "docker"?)']),

@@ -16,7 +16,6 @@ import pytest
 from connwatch.daemon.service import Service
 from connwatch.model.change import Closed, Opened, Updated
 from connwatch.model.errors import ConfigError, SourceError
-from connwatch.sinks.bus import Bus
 from connwatch.sources.file import FileSource
 from connwatch.store.journal import Journal
 from connwatch.store.opening import in_memory
@@ -92,17 +91,6 @@ def test_changes_stream_as_they_happen_and_resume_after_the_last_one_seen(log: P
         await publish(service, Closed(T, the_silence()))
         resumed = await read_events(port, "/api/changes", 2, Last_Event_ID=first["id"])
         assert [one["event"] for one in resumed] == ["updated", "closed"]
-
-    story(log, tell)
-
-
-def test_a_resumed_stream_says_what_it_lost(log: Path) -> None:
-    async def tell(service: Service, port: int) -> None:
-        start = service.bus.position
-        await publish(service, *(Updated(T, the_silence()) for _ in range(1500)))
-        events = await read_events(port, "/api/changes", 2, Last_Event_ID=start)
-        assert (events[0]["event"], events[0]["data"]) == ("lost", "476")
-        assert events[1]["event"] == "updated"
 
     story(log, tell)
 
@@ -203,6 +191,17 @@ def test_the_page_brings_everything_itself_and_runs_nothing_inline(log: Path) ->
     story(log, tell)
 
 
+def test_an_unknown_path_of_the_api_is_told_as_every_error_of_the_api(log: Path) -> None:
+    async def tell(_: Service, port: int) -> None:
+        for path in ("/api/", "/api/nope", "/api/attempts/a/b", "/api/changes/"):
+            status, headers, body = await get(port, path)
+            assert (status, headers["content-type"]) == (404, "application/json"), path
+            assert json.loads(body)["error"].startswith("nothing is answered at this path")
+        assert (await get(port, "/apiary"))[1]["content-type"].startswith("text/plain")
+
+    story(log, tell)
+
+
 def test_another_host_name_is_refused_so_that_a_web_page_cannot_read_a_loopback_port(log: Path) -> None:
     async def tell(_: Service, port: int) -> None:
         assert (await get(port, "/api/attempts", Host="attacker.example"))[0] == 421
@@ -253,15 +252,3 @@ def test_stopping_ends_open_streams_at_once(log: Path) -> None:
         writer.close()
 
     story(log, tell)
-
-
-def test_a_silent_stream_beats_its_heart() -> None:
-    from connwatch.diagnose.serial import change_row
-    from connwatch.web.sse import follow
-
-    async def play() -> None:
-        stream = follow(Bus(), None, change_row, wanted=lambda _: True, heartbeat=0.01)
-        assert (await anext(stream)).startswith("retry:")
-        assert await anext(stream) == ": still here\n\n"
-
-    asyncio.run(play())

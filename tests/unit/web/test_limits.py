@@ -7,11 +7,13 @@ import contextlib
 import socket
 from collections.abc import Awaitable, Callable, Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from connwatch.daemon.service import Service
 from connwatch.model.change import Updated
+from connwatch.sinks.bus import Bus
 from connwatch.sources.file import FileSource
 from connwatch.store.journal import Journal
 from connwatch.store.opening import in_memory
@@ -232,6 +234,58 @@ def test_so_many_streams_and_no_more(tmp_path: Path, monkeypatch: pytest.MonkeyP
         await until_so(lambda: has_room(port))
 
     story(tmp_path, tell)
+
+
+def test_so_many_streams_and_no_more_when_all_come_at_once(tmp_path: Path) -> None:
+    async def tell(_: Service, port: int) -> None:
+        links = [await asyncio.open_connection("127.0.0.1", port) for _ in range(60)]
+        for _, writer in links:
+            writer.write(b"GET /api/changes HTTP/1.1\r\nHost: localhost\r\n\r\n")
+        answers = [(await reader.readline()).split()[1] for reader, _ in links]
+        assert (answers.count(b"200"), answers.count(b"503")) == (app.MOST_READERS, 60 - app.MOST_READERS)
+        for _, writer in links:
+            writer.close()
+        await until_so(lambda: has_room(port))
+
+    story(tmp_path, tell)
+
+
+def test_who_goes_away_before_the_first_word_of_a_stream_takes_no_place(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(app, "MOST_READERS", 1)
+
+    async def tell(_: Service, port: int) -> None:
+        for _ in range(40):
+            with socket.create_connection(("127.0.0.1", port), timeout=10) as link:
+                link.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, b"\x01\0\0\0\0\0\0\0")  # an abort, not a farewell
+                link.sendall(b"GET /api/changes HTTP/1.1\r\nHost: localhost\r\n\r\n")
+        await until_so(lambda: has_room(port))
+
+    story(tmp_path, tell)
+
+
+def test_a_stream_that_never_begins_takes_no_place() -> None:
+    async def play() -> None:
+        site = app.create_app(app.View(None, Bus(), None, None))  # type: ignore[arg-type]
+        scope = {
+            "type": "http", "method": "GET", "path": "/api/changes", "query_string": b"", "headers": [(b"host", b"localhost")],
+            "asgi": {"version": "3.0", "spec_version": "2.3"},
+        }  # fmt: skip
+
+        async def gone() -> dict[str, str]:
+            return {"type": "http.disconnect"}
+
+        answers: list[int] = []
+
+        async def send(message: Any) -> None:
+            if message["type"] == "http.response.start":
+                answers.append(message["status"])
+            await asyncio.sleep(0.01)
+
+        for _ in range(app.MOST_READERS + 1):
+            await asyncio.wait_for(site(scope, gone, send), 5)
+        assert set(answers) == {200}
+
+    asyncio.run(play())
 
 
 def test_who_reads_nothing_of_a_stream_is_sent_away(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
