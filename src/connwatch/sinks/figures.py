@@ -91,7 +91,9 @@ class Figures(Collector):
         ):
             overflow.add_metric([metric, label], self._metrics.labels.overflowed[metric, label])
         yield overflow
-        lost = CounterMetricFamily("connwatch_changes_lost", "Changes that a reader of /api/changes did not get: it was too slow, or they are no longer kept.")
+        lost = CounterMetricFamily(
+            "connwatch_changes_lost", "Changes that a reader of /api/changes did not get: it was too slow, or they are no longer kept."
+        )
         lost.add_metric([], self._lost())
         yield lost
         yield from self._of_configuration()
