@@ -13,6 +13,7 @@ from connwatch.model.errors import SourceError
 from connwatch.sources.containers import Choice, Facts, identity
 from connwatch.sources.dialling import Ssh, make_dialler
 from connwatch.sources.docker import DockerSource
+from connwatch.sources.dockerlink import Link
 from support.fake_engine import ID, FakeEngine, fake_engine
 from support.listening import Heard, listening
 from support.live import until
@@ -200,6 +201,28 @@ def test_an_address_that_is_none_is_refused_for_good() -> None:
     with pytest.raises(SourceError, match="use unix://, tcp:// or ssh://") as caught:
         make_dialler("docker.example.org")
     assert not caught.value.transient
+
+
+@pytest.mark.parametrize(
+    ("address", "reason"),
+    [
+        ("tcp://127.0.0.1:99999", "Port out of range 0-65535"),
+        ("tcp://engine:docker", "Port could not be cast to integer value as 'docker'"),
+        ("ssh://somebody@far.example.org:99999", "Port out of range 0-65535"),
+        ("tcp://[::1", "Invalid IPv6 URL"),
+        (f"tcp://{'a' * 70}.example.org:2375", "between its dots a host's name has 1 to 63 letters"),
+        ("tcp://far..example.org", "between its dots a host's name has 1 to 63 letters"),
+        (f"unix:///run/{'a' * 108}", "a socket's path has at most 107 bytes"),
+    ],
+)
+def test_an_address_that_cannot_be_asked_is_said_to_be_none_before_anybody_is(address: str, reason: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    told = f'"{address}" is no address of a container engine ({reason}): write unix:///path, tcp://host:port or ssh://user@host'
+    for word, link in (("host", Link(address)), ("DOCKER_HOST", Link())):
+        monkeypatch.setenv("DOCKER_HOST", address)
+        with pytest.raises(SourceError) as caught:
+            asyncio.run(link.open())
+        assert str(caught.value) == f"{word}: {told}"
+        assert not caught.value.transient
 
 
 def test_ssh_gets_no_option_from_an_address() -> None:
