@@ -12,10 +12,12 @@ from dataclasses import dataclass
 from typing import Any
 
 from connwatch.model.mark import Mark, What
-from connwatch.sources.frames import nanoseconds
+from connwatch.sources.frames import Restart, nanoseconds
 
 __all__ = ["EVENTS", "FORMAT", "PROJECT", "SERVICE", "Choice", "Facts", "Known", "identity", "mark_of"]
 
+_LATE = 1_000_000_000
+"""In nanoseconds: engines of before 26 note a start some milliseconds after it, so that the run's first line may be older."""
 _TEMPORARY = re.compile(r"[0-9a-f]{12}_")
 PROJECT, SERVICE = "com.docker.compose.project", "com.docker.compose.service"
 FORMAT = "connwatch.format"
@@ -55,13 +57,14 @@ class Known:
 @dataclass(frozen=True, slots=True)
 class Facts:
     """What must be known of a container to read its log. `rotates_at` is the size of one log file in bytes, None where it never rotates.
-    `format` is what its label says, "auto" where it has none.
+    `restart` is when it was last started, None where it never was. `format` is what its label says, "auto" where it has none.
     """
 
     running: bool
     status: str
     exit_code: int
     run: str
+    restart: Restart | None
     created: float
     image: str
     terminal: bool
@@ -73,13 +76,13 @@ class Facts:
     def of(cls, inspected: Mapping[str, Any]) -> Facts:
         """From the engine's answer to an inspection."""
         state, config, log = inspected["State"], inspected["Config"], inspected["HostConfig"]["LogConfig"]
-        made = nanoseconds(f"{inspected['Created']} ".encode())
         return cls(
             running=state["Status"] in ("running", "paused"),
             status=str(state["Status"]),
             exit_code=int(state.get("ExitCode") or 0),
             run=str(state.get("StartedAt") or ""),
-            created=(made or 0) / 1e9,
+            restart=_restart(_at(state.get("StartedAt")), _at(state.get("FinishedAt"))),
+            created=(_at(inspected["Created"]) or 0) / 1e9,
             image=str(config.get("Image") or ""),
             terminal=bool(config.get("Tty")),
             driver=str(log.get("Type") or ""),
@@ -132,6 +135,17 @@ def mark_of(event: Mapping[str, Any], stream: str) -> Mark | None:
     if what == "started":
         detail = f"image {attributes['image']}" if "image" in attributes else ""
     return Mark(int(event["timeNano"]) / 1e9, stream, what, detail)
+
+
+def _at(stamp: object) -> int | None:
+    return nanoseconds(f"{stamp} ".encode())
+
+
+def _restart(began: int | None, ended: int | None) -> Restart | None:
+    """`ended` is the end of the run before, where the container runs. Where it has ended again, nothing tells the end of the run before."""
+    if began is None:
+        return None
+    return Restart(ended if ended is not None and ended < began else began - _LATE, began)
 
 
 def _size(text: object) -> int | None:

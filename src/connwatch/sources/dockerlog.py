@@ -152,7 +152,7 @@ class ContainerLog:
                 self._status.gaps["clock"] += 1
             unread = newest is not None and not place.knows(newest) and newest != self._in_vain
             if facts.running or unread:
-                await self._follow(one, place, facts, newest if unread else None)
+                await self._follow(one, place, facts, newest, unread=unread)
                 return
         except UnreadableError as error:
             if facts.status in ("removing", "dead"):
@@ -174,13 +174,14 @@ class ContainerLog:
         except (KeyError, TypeError, ValueError, AttributeError) as error:
             raise SourceError(f'what {self._link.address} gives as container "{one.name}" is none') from error
 
-    async def _follow(self, one: Known, place: Place, facts: Facts, target: int | None) -> None:
+    async def _follow(self, one: Known, place: Place, facts: Facts, newest: int | None, *, unread: bool) -> None:
         if self._run:
             self._status.reopened["cut" if self._run == facts.run else "restarted"] += 1
         self._run = facts.run
         began = time.monotonic()
         flow = await self._link.follow(one.id, place.since())
-        reading = Reading(place, terminal=facts.terminal, target=target)
+        target = newest if unread else None
+        reading = Reading(place, terminal=facts.terminal, target=target, newest=newest, restart=facts.restart)
         try:
             if not self._complaint:
                 await self._tell("live" if target is None else "catching_up", "")
@@ -237,7 +238,7 @@ class ContainerLog:
             volume, looked = 0, time.monotonic()
             newest = await self._link.newest(one.id, terminal=facts.terminal)
             if newest is not None and newest != self._in_vain:
-                reading.announce(newest)
+                await self._give(reading.announce(newest))
 
     # telling
 

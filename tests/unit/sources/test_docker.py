@@ -14,6 +14,7 @@ from connwatch.sources.containers import Choice, Facts, identity
 from connwatch.sources.dialling import Ssh, make_dialler
 from connwatch.sources.docker import DockerSource
 from connwatch.sources.dockerlink import Link
+from connwatch.sources.frames import Restart
 from support.fake_engine import ID, FakeEngine, fake_engine
 from support.listening import Heard, listening
 from support.live import until
@@ -195,6 +196,21 @@ def test_the_size_at_which_a_log_rotates(text: str, size: int | None) -> None:
     inspected = FakeEngine.inspected()
     inspected["HostConfig"]["LogConfig"]["Config"] = {"max-size": text}
     assert Facts.of(inspected).rotates_at == size
+
+
+@pytest.mark.parametrize(
+    ("began", "ended", "restart"),
+    [
+        ("1970-01-01T00:00:09.5Z", "1970-01-01T00:00:07.000000001Z", Restart(7_000_000_001, 9_500_000_000)),
+        ("1970-01-01T00:00:09.5Z", "1970-01-01T00:00:10Z", Restart(8_500_000_000, 9_500_000_000)),  # that is how this run ended
+        ("1970-01-01T00:00:09.5Z", None, Restart(8_500_000_000, 9_500_000_000)),
+        ("", "", None),
+    ],
+)
+def test_when_a_container_was_last_started_again(began: str, ended: str | None, restart: Restart | None) -> None:
+    inspected = FakeEngine.inspected()
+    inspected["State"].update(StartedAt=began, FinishedAt=ended)
+    assert Facts.of(inspected).restart == restart
 
 
 def test_an_address_that_is_none_is_refused_for_good() -> None:

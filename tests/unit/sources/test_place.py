@@ -8,9 +8,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from connwatch.sources.frames import LogLine
+from connwatch.sources.frames import LogLine, Restart
 from connwatch.sources.landmarks import Landmarks
 from connwatch.sources.place import OVERLAP, STEP, Place
+from connwatch.sources.reading import Reading
 
 SECOND = 1_000_000_000
 
@@ -118,6 +119,16 @@ def test_a_cursor_is_plain_json() -> None:
     place = Place("id", 7)
     place.take(line(SECOND))
     assert json.loads(place.cursor()).keys() == {"id", "created", "at", "seen"}
+
+
+def test_a_line_that_may_be_two_comes_when_the_engine_says_which_is_the_newest() -> None:
+    place = Place("id", 0)
+    reading = Reading(place, terminal=True, target=None, restart=Restart(2 * SECOND, 3 * SECOND))
+    words, again = "1970-01-01T00:00:01.000000000Z prompt> ", "1970-01-01T00:00:04.000000000Z again"
+    assert reading.take(f"{words}{again}\r\n".encode()) == []
+    assert [part.data.decode() for part in reading.announce(4 * SECOND)] == [f"{words}\n{again}\n"]
+    assert not reading.awaits()
+    assert place.knows(4 * SECOND)
 
 
 def test_an_announced_line_that_others_pass_is_missed_once() -> None:
