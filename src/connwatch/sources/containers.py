@@ -16,6 +16,7 @@ from connwatch.sources.frames import Restart, nanoseconds
 
 __all__ = ["EVENTS", "FORMAT", "PROJECT", "SERVICE", "Choice", "Facts", "Known", "identity", "mark_of"]
 
+_READABLE = ("json-file", "local")
 _LATE = 1_000_000_000
 """In nanoseconds: engines of before 26 note a start some milliseconds after it, so that the run's first line may be older."""
 _TEMPORARY = re.compile(r"[0-9a-f]{12}_")
@@ -57,6 +58,7 @@ class Known:
 @dataclass(frozen=True, slots=True)
 class Facts:
     """What must be known of a container to read its log. `rotates_at` is the size of one log file in bytes, None where it never rotates.
+    `made` is when it was created, in nanoseconds since the epoch, 0 where that is not told;
     `restart` is when it was last started, None where it never was. `format` is what its label says, "auto" where it has none.
     """
 
@@ -65,7 +67,7 @@ class Facts:
     exit_code: int
     run: str
     restart: Restart | None
-    created: float
+    made: int
     image: str
     terminal: bool
     driver: str
@@ -82,13 +84,21 @@ class Facts:
             exit_code=int(state.get("ExitCode") or 0),
             run=str(state.get("StartedAt") or ""),
             restart=_restart(_at(state.get("StartedAt")), _at(state.get("FinishedAt"))),
-            created=(_at(inspected["Created"]) or 0) / 1e9,
+            made=_at(inspected["Created"]) or 0,
             image=str(config.get("Image") or ""),
             terminal=bool(config.get("Tty")),
             driver=str(log.get("Type") or ""),
             rotates_at=_size((log.get("Config") or {}).get("max-size", "20m" if log.get("Type") == "local" else "")),
             format=str((config.get("Labels") or {}).get(FORMAT) or "auto"),
         )
+
+
+    def unreadable(self, name: str, reason: str) -> str:
+        """That the log of this container, called `name`, cannot be read, and what to do about it where that is known."""
+        told = f'the log of container "{name}" cannot be read: {reason}'
+        if self.driver in _READABLE:
+            return told
+        return f'{told}; its log driver is "{self.driver}": create it with json-file or local, or follow the file or journal that it writes to'
 
 
 @dataclass(frozen=True, slots=True)

@@ -15,6 +15,7 @@ from __future__ import annotations
 
 import asyncio
 import time
+from collections import Counter
 from collections.abc import Awaitable, Callable, Sequence
 
 from connwatch.model.errors import SourceError
@@ -35,7 +36,6 @@ FIRST_PAUSE, LONGEST_PAUSE = 0.1, 5.0
 SHORT_FOLLOW = 1.0
 BUSY_BYTES, BUSY_SECONDS = 64 * 1024, 0.1
 """After so much from a log that rotates, but not more often than this, its newest line is asked for."""
-READABLE = ("json-file", "local")
 
 
 class ContainerLog:
@@ -75,14 +75,9 @@ class ContainerLog:
             except ValueError:
                 self._status.gaps["cursor"] += 1
 
-    @property
-    def containers(self) -> list[Known]:
-        """The containers of this name, as far as they are known."""
-        return self._listed
-
     def wake(self, listed: Sequence[Known]) -> None:
         """Something has happened; these are the containers of this name now."""
-        self._listed = sorted(listed, key=lambda one: one.created)
+        self._listed = list(listed)
         self._woken.set()
 
     async def mark(self, mark: Mark) -> None:
@@ -109,17 +104,30 @@ class ContainerLog:
             if not self._listed:
                 self._at_end = False  # what appears from now on is new from its first line
                 return None
-            one = self._listed[-1] if self._at_end else self._listed[0]
+            one = (await self._later(None))[-1 if self._at_end else 0]
             self._place = Place(one.id, one.created)
             return one
         same = next((one for one in self._listed if one.id == place.container), None)
         return same or await self._follow_on()
 
+    async def _later(self, place: Place | None) -> list[Known]:
+        """The containers of the name that were made after that of `place`, the oldest first. The list tells whole seconds: what was made in one
+        second is looked at more closely. The ids make sure that no two are ever each other's successor.
+        """
+        others = [one for one in self._listed if place is None or (one.created >= place.created and one.id != place.container)]
+        seconds = Counter(one.created for one in others)
+        seconds.update(() if place is None else [place.created])
+        found: list[tuple[int, int, str, Known]] = []
+        for one in others:
+            facts = await self._facts(one) if seconds[one.created] > 1 else None
+            found.append((one.created, facts.made if facts is not None else 0, one.id, one))
+        after = (0, 0, "") if place is None else (place.created, place.made, place.container)
+        return [one for *key, one in sorted(found, key=lambda each: each[:3]) if tuple(key) > after]
+
     async def _follow_on(self) -> Known | None:
         """The next container of the name, if there is one."""
         place = self._place
-        later = [one for one in self._listed if place is None or (one.created >= place.created and one.id != place.container)]
-        if not later or place is None:
+        if place is None or not (later := await self._later(place)):
             return None
         if self._resumed:  # nobody looked when it was removed
             self._status.gaps["removed"] += 1
@@ -129,7 +137,7 @@ class ContainerLog:
         self._place, self._resumed, self._run, self._pause = Place(later[0].id, later[0].created), False, "", 0.0
         facts = await self._facts(later[0])
         if facts is not None:
-            await self.mark(Mark(facts.created, self.stream, "replaced", f"image {facts.image}"))
+            await self.mark(Mark(facts.made / 1e9, self.stream, "replaced", f"image {facts.image}"))
         return later[0]
 
     # one container
@@ -141,7 +149,7 @@ class ContainerLog:
         if facts is None or place is None:
             self._listed = [other for other in self._listed if other.id != one.id]
             return
-        self._resumed, self._format = False, facts.format
+        self._resumed, self._format, place.made = False, facts.format, facts.made
         try:
             newest = await self._link.newest(one.id, terminal=facts.terminal)
             if self._at_end:
@@ -158,11 +166,10 @@ class ContainerLog:
             if facts.status in ("removing", "dead"):
                 await self._wait(self._watch)
                 return
-            await self._tell("down", self._unreadable(one, facts, str(error)), cursor=place.cursor())
+            await self._tell("down", facts.unreadable(one.name, str(error)), cursor=place.cursor())
             await self._wait(self._watch)
             return
-        if any(other.created >= one.created and other.id != one.id for other in self._listed):
-            await self._follow_on()
+        if await self._follow_on() is not None:
             return
         await self._tell("live", f'container "{one.name}" is not running ({facts.status}, exit status {facts.exit_code})')
         await self._wait(self._watch)
@@ -273,10 +280,3 @@ class ContainerLog:
                 await self._woken.wait()
         except TimeoutError:
             pass
-
-    @staticmethod
-    def _unreadable(one: Known, facts: Facts, reason: str) -> str:
-        told = f'the log of container "{one.name}" cannot be read: {reason}'
-        if facts.driver in READABLE:
-            return told
-        return f'{told}; its log driver is "{facts.driver}": create it with json-file or local, or follow the file or journal that it writes to'

@@ -14,11 +14,12 @@ from connwatch.sources.containers import Choice, Facts, identity
 from connwatch.sources.dialling import Ssh, make_dialler
 from connwatch.sources.docker import DockerSource
 from connwatch.sources.dockerlink import Link
-from connwatch.sources.frames import Restart
-from support.fake_engine import ID, FakeEngine, fake_engine
+from connwatch.sources.frames import Restart, nanoseconds
+from support.fake_engine import ID, FakeEngine, Request, fake_engine, frame
 from support.listening import Heard, listening
 from support.live import until
 
+A, B = "a" * 64, "b" * 64
 LOGS = f"containers/{ID}/logs"
 
 
@@ -38,6 +39,96 @@ def play(one: DockerSource, heard: Heard, tell: Callable[[], Awaitable[None]]) -
             await asyncio.wait_for(tell(), 15)
 
     asyncio.run(story())
+
+
+async def looks(engine: FakeEngine, count: int) -> None:
+    """Wait until the list of containers was asked for so often."""
+    asked = engine.asked.count("containers/json") + count
+    await until(lambda: engine.asked.count("containers/json") >= asked)
+
+
+class Shelf:
+    """The engine's containers, none of which runs. `cut` is how many follows break off before their first line is whole."""
+
+    def __init__(self, engine: FakeEngine) -> None:
+        self._engine = engine
+        self._held: dict[str, tuple[str, str, list[tuple[int, str]]]] = {}
+        self.cut = 0
+        engine.hooks["containers/json"] = self._list
+
+    def put(self, id_: str, made: str, lines: list[tuple[int, str]], name: str = "app") -> None:
+        """Make a container at a second of the engine's minute, with a fraction."""
+        self._held[id_] = (name, f"2026-11-23T07:56:{made}Z", lines)
+        self._engine.hooks[f"containers/{id_}/json"] = lambda request: self._inspect(id_, request)
+        self._engine.hooks[f"containers/{id_}/logs"] = lambda request: self._log(request, lines[-1:])
+        self._engine.hooks[f"containers/{id_}/logs?follow"] = lambda request: self._follow(request, lines)
+
+    def remove(self, id_: str) -> None:
+        del self._held[id_]
+
+    def _list(self, request: Request) -> None:
+        held = [(id_, name, nanoseconds(f"{made} ".encode())) for id_, (name, made, _) in self._held.items()]
+        request.give([{"Id": id_, "Names": [f"/{name}"], "Created": (at or 0) // 10**9} for id_, name, at in held])
+
+    def _inspect(self, id_: str, request: Request) -> None:
+        if id_ not in self._held:
+            return request.give({"message": "no such container"}, 404)
+        state = {"Status": "exited", "StartedAt": self._held[id_][1], "ExitCode": 0}
+        return request.give({**FakeEngine.inspected(), "Created": self._held[id_][1], "State": state})
+
+    @staticmethod
+    def _log(request: Request, lines: list[tuple[int, str]]) -> None:
+        request.begin()
+        for number, text in lines:
+            request.chunk(frame(number, text))
+        request.chunk(b"")
+
+    def _follow(self, request: Request, lines: list[tuple[int, str]]) -> None:
+        if not self.cut:
+            return self._log(request, lines)
+        self.cut -= 1
+        request.begin()
+        request.wfile.write(b"40\r\n\1\0\0\0")  # a chunk of 64 bytes that is not all there
+        return None
+
+
+@pytest.fixture
+def shelf(engine: FakeEngine) -> Shelf:
+    return Shelf(engine)
+
+
+@pytest.mark.parametrize(("old", "new"), [(A, B), (B, A)])
+def test_containers_of_one_second_are_read_in_the_order_in_which_they_were_made(engine: FakeEngine, shelf: Shelf, old: str, new: str) -> None:
+    """As compose leaves them when it is interrupted: none of the two goes away."""
+    shelf.put(new, "04.700000000", [(9, "new")], "0123456789ab_app")
+    shelf.put(old, "04.200000000", [(5, "old")])
+    one, heard = source(engine, watch_seconds=0.05), Heard()
+
+    async def tell() -> None:
+        await until(lambda: heard.lines("s")[-1:] == ["new"])
+        await looks(engine, 5)
+
+    play(one, heard, tell)
+    assert heard.lines("s") == ["old", "new"]
+    assert one.status.reopened == {"recreated": 1}
+    play(source(engine, watch_seconds=0.05), heard, lambda: looks(engine, 5))
+    assert heard.lines("s") == ["old", "new"]
+    assert heard.gaps() == []
+
+
+@pytest.mark.parametrize(("old", "new"), [(A, B), (B, A)])
+def test_a_container_of_the_same_second_as_the_one_that_was_removed_is_its_successor(engine: FakeEngine, shelf: Shelf, old: str, new: str) -> None:
+    shelf.put(old, "04.200000000", [(5, "old")])
+    one, heard = source(engine, watch_seconds=0.05), Heard()
+
+    async def tell() -> None:
+        await until(lambda: heard.lines("s") == ["old"])
+        shelf.remove(old)
+        shelf.put(new, "04.700000000", [(9, "new")])
+        await until(lambda: heard.lines("s") == ["old", "new"])
+
+    play(one, heard, tell)
+    assert one.status.reopened == {"recreated": 1}
 
 
 def test_a_follow_that_has_gone_silent_is_opened_again(engine: FakeEngine) -> None:

@@ -118,7 +118,7 @@ def test_a_cursor_that_is_none_is_refused(cursor: str) -> None:
 def test_a_cursor_is_plain_json() -> None:
     place = Place("id", 7)
     place.take(line(SECOND))
-    assert json.loads(place.cursor()).keys() == {"id", "created", "at", "seen"}
+    assert json.loads(place.cursor()).keys() == {"id", "created", "made", "at", "seen"}
 
 
 def test_a_line_that_may_be_two_comes_when_the_engine_says_which_is_the_newest() -> None:
@@ -129,6 +129,13 @@ def test_a_line_that_may_be_two_comes_when_the_engine_says_which_is_the_newest()
     assert [part.data.decode() for part in reading.announce(4 * SECOND)] == [f"{words}\n{again}\n"]
     assert not reading.awaits()
     assert place.knows(4 * SECOND)
+
+
+def test_a_place_knows_when_its_container_was_made_in_another_process() -> None:
+    place = Place("id", 7)
+    place.made = 7 * SECOND + 1
+    assert Place.parse(place.cursor()).made == 7 * SECOND + 1
+    assert Place.parse('{"id":"id","created":7,"at":1,"seen":[]}').made == 0, "nobody looked so closely"
 
 
 def test_an_announced_line_that_others_pass_is_missed_once() -> None:
