@@ -67,6 +67,7 @@ class ContainerLog:
         self._run = ""
         self._format: str | None = None
         self._pause = 0.0
+        self._owed = False  # the engine has told of a line that has not come
         self._in_vain: int | None = None
         self._complaint = ""
         if cursor is not None and cursor != NOBODY:
@@ -91,6 +92,8 @@ class ContainerLog:
             self._woken.clear()
             one = await self._next()
             if one is None:
+                if self._owed:
+                    await self._lost(self._now())
                 await self._tell("down", self._missing, cursor=NOBODY if self._place is None else None)
                 await self._woken.wait()
             else:
@@ -129,16 +132,24 @@ class ContainerLog:
         place = self._place
         if place is None or not (later := await self._later(place)):
             return None
-        if self._resumed:  # nobody looked when it was removed
-            self._status.gaps["removed"] += 1
-            await self._put(Batch(self.stream, b"", self._now(), self.state, gap=Gap("removed", place.at / 1e9, float(later[0].created))))
+        facts = await self._facts(later[0])
+        started = facts.restart.began / 1e9 if facts is not None and facts.restart is not None else 0.0
+        await self._lost(max(later[0].created, started))  # compose makes the new one before it ends the old one
         self._status.reopened["recreated"] += 1
         self._at_end = False
-        self._place, self._resumed, self._run, self._pause = Place(later[0].id, later[0].created), False, "", 0.0
-        facts = await self._facts(later[0])
+        self._place, self._run, self._pause = Place(later[0].id, later[0].created), "", 0.0
         if facts is not None:
             await self.mark(Mark(facts.made / 1e9, self.stream, "replaced", f"image {facts.image}"))
         return later[0]
+
+    async def _lost(self, until: float) -> None:
+        """Nothing more will come of the container. Tell what nobody has read: what was announced, or whatever there was while nobody looked."""
+        if self._place is None or not (self._resumed or self._owed):
+            return
+        self._resumed = self._owed = False
+        since = min(max(self._place.at / 1e9, self._place.created), until)
+        self._status.gaps["removed"] += 1
+        await self._put(Batch(self.stream, b"", self._now(), self.state, gap=Gap("removed", since, until)))
 
     # one container
 
@@ -158,7 +169,8 @@ class ContainerLog:
                 await self._put(Batch(self.stream, b"", self._now(), self.state, place.cursor()))
             if newest is not None and place.went_back(newest):
                 self._status.gaps["clock"] += 1
-            unread = newest is not None and not place.knows(newest) and newest != self._in_vain
+            self._owed = newest is not None and not place.knows(newest)
+            unread = self._owed and newest != self._in_vain
             if facts.running or unread:
                 await self._follow(one, place, facts, newest, unread=unread)
                 return
@@ -197,10 +209,11 @@ class ContainerLog:
             raise SourceError(f'what {self._link.address} gives as the log of "{one.name}" is no log: {error}') from error
         finally:
             await flow.close()
-        if not facts.running:
+        if flow.complete and not facts.running:
             await self._give(reading.finish())
         await self._give(reading.losses())
-        if target is not None and not reading.fresh:
+        self._owed = reading.awaits()
+        if target is not None and not reading.fresh and not reading.complaint and (flow.complete or reading.holds(target)):
             self._in_vain = target  # it is announced and never comes: what is there has been read
         self._complaint = reading.complaint
         if reading.complaint:

@@ -66,6 +66,10 @@ class Reading:
         """Whether an announced line is still to come."""
         return self._landmarks.ahead(self._place.at)
 
+    def holds(self, at: int) -> bool:
+        """Whether the line with this stamp has begun to come, and its end has not."""
+        return self._lines.oldest_open() == at
+
     def losses(self) -> list[Part]:
         """Gaps around announced lines that others have passed."""
         return [Part(b"", self._state(), gap=_gap(before, after)) for before, after in self._landmarks.missed()]

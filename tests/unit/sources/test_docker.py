@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import struct
 import tempfile
 from collections.abc import Awaitable, Callable, Iterator
 from pathlib import Path
@@ -15,7 +16,7 @@ from connwatch.sources.dialling import Ssh, make_dialler
 from connwatch.sources.docker import DockerSource
 from connwatch.sources.dockerlink import Link
 from connwatch.sources.frames import Restart, nanoseconds
-from support.fake_engine import ID, FakeEngine, Request, fake_engine, frame
+from support.fake_engine import ID, STAMP, FakeEngine, Request, fake_engine, frame
 from support.listening import Heard, listening
 from support.live import until
 
@@ -41,6 +42,11 @@ def play(one: DockerSource, heard: Heard, tell: Callable[[], Awaitable[None]]) -
     asyncio.run(story())
 
 
+def at(second: int) -> float:
+    """A second of the engine's minute, in seconds since the epoch."""
+    return (nanoseconds(STAMP.format(second).encode()) or 0) / 1e9
+
+
 async def looks(engine: FakeEngine, count: int) -> None:
     """Wait until the list of containers was asked for so often."""
     asked = engine.asked.count("containers/json") + count
@@ -60,7 +66,7 @@ class Shelf:
         """Make a container at a second of the engine's minute, with a fraction."""
         self._held[id_] = (name, f"2026-11-23T07:56:{made}Z", lines)
         self._engine.hooks[f"containers/{id_}/json"] = lambda request: self._inspect(id_, request)
-        self._engine.hooks[f"containers/{id_}/logs"] = lambda request: self._log(request, lines[-1:])
+        self._engine.hooks[f"containers/{id_}/logs"] = lambda request: self.log(request, lines[-1:])
         self._engine.hooks[f"containers/{id_}/logs?follow"] = lambda request: self._follow(request, lines)
 
     def remove(self, id_: str) -> None:
@@ -77,7 +83,7 @@ class Shelf:
         return request.give({**FakeEngine.inspected(), "Created": self._held[id_][1], "State": state})
 
     @staticmethod
-    def _log(request: Request, lines: list[tuple[int, str]]) -> None:
+    def log(request: Request, lines: list[tuple[int, str]]) -> None:
         request.begin()
         for number, text in lines:
             request.chunk(frame(number, text))
@@ -85,7 +91,7 @@ class Shelf:
 
     def _follow(self, request: Request, lines: list[tuple[int, str]]) -> None:
         if not self.cut:
-            return self._log(request, lines)
+            return self.log(request, lines)
         self.cut -= 1
         request.begin()
         request.wfile.write(b"40\r\n\1\0\0\0")  # a chunk of 64 bytes that is not all there
@@ -129,6 +135,97 @@ def test_a_container_of_the_same_second_as_the_one_that_was_removed_is_its_succe
 
     play(one, heard, tell)
     assert one.status.reopened == {"recreated": 1}
+
+
+def test_what_a_cut_connection_kept_back_is_asked_for_again(engine: FakeEngine, shelf: Shelf) -> None:
+    """Nothing will be written to this log any more, so that nothing else would bring it up."""
+    shelf.put(A, "04.2", [(5, "last"), (6, "words")])
+    shelf.cut = 3
+    one, heard = source(engine), Heard()
+    play(one, heard, lambda: until(lambda: heard.lines("s") == ["last", "words"] and heard.states()[-1] == "live"))
+    assert shelf.cut == 0
+    assert heard.states() == ["catching_up", "live"]
+    assert heard.gaps() == []
+
+
+def test_half_a_line_is_not_taken_for_the_last_words_of_a_program(engine: FakeEngine, shelf: Shelf) -> None:
+    shelf.put(A, "04.2", [(5, "one"), (6, "last words")])
+    answers = [["one\n", "last "], ["one\n", "last ", "words\n"]]
+
+    def follow(request: Request) -> None:
+        request.begin()
+        for number, piece in zip((5, 6, 6), answers[0], strict=False):
+            message = f"{STAMP.format(number)}{piece}".encode()
+            request.chunk(struct.pack(">BxxxL", 1, len(message)) + message)
+        if len(answers) == 1:
+            return request.chunk(b"")
+        del answers[0]
+        return None
+
+    engine.hooks[f"containers/{A}/logs?follow"] = follow
+    one, heard = source(engine), Heard()
+    play(one, heard, lambda: until(lambda: heard.lines("s")[-1:] == ["last words"]))
+    assert heard.lines("s") == ["one", "last words"]
+
+
+@pytest.mark.parametrize("successor", [True, False])
+def test_lines_that_were_announced_and_are_removed_before_they_came_are_a_gap(engine: FakeEngine, shelf: Shelf, successor: bool) -> None:
+    shelf.put(A, "04.2", [(5, "last"), (6, "words")])
+    shelf.cut = 1_000_000
+    one, heard = source(engine), Heard()
+
+    async def tell() -> None:
+        await until(lambda: engine.asked.count(f"containers/{A}/logs?follow") > 1)
+        assert heard.states()[-1] == "catching_up", "it does not say that it has read what is there"
+        shelf.cut = 0
+        shelf.remove(A)
+        if successor:
+            shelf.put(B, "30.5", [(31, "new")])
+        await until(lambda: heard.lines("s") == ["new"] if successor else heard.states()[-1] == "down")
+        await looks(engine, 3)
+
+    play(one, heard, tell)
+    assert one.status.gaps == {"removed": 1}
+    assert [(gap.reason, gap.start < at(5), gap.end > at(6)) for gap in heard.gaps()] == [("removed", True, True)]
+
+
+def test_a_line_that_the_engine_announces_and_does_not_give_is_waited_for_no_longer_and_missed_in_the_end(engine: FakeEngine, shelf: Shelf) -> None:
+    shelf.put(A, "04.2", [(5, "one"), (6, "two")])
+    engine.hooks[f"containers/{A}/logs?follow"] = lambda request: Shelf.log(request, [(5, "one")])
+    one, heard = source(engine, watch_seconds=0.05), Heard()
+
+    async def tell() -> None:
+        await until(lambda: "is not running" in one.status.note)
+        follows = engine.asked.count(f"containers/{A}/logs?follow")
+        await looks(engine, 3)
+        assert engine.asked.count(f"containers/{A}/logs?follow") == follows
+        assert heard.states()[-1] == "live"
+        shelf.remove(A)
+        shelf.put(B, "30.5", [(31, "new")])
+        await until(lambda: heard.lines("s") == ["one", "new"])
+
+    play(one, heard, tell)
+    assert one.status.gaps == {"removed": 1}
+
+
+def test_a_log_that_the_engine_cannot_read_to_its_end_stays_down(engine: FakeEngine, shelf: Shelf) -> None:
+    shelf.put(A, "04.2", [(5, "one"), (6, "two")])
+
+    def follow(request: Request) -> None:
+        words = b"error reading: unexpected EOF\n"
+        request.begin()
+        request.chunk(struct.pack(">BxxxL", 3, len(words)) + words)
+        request.chunk(b"")
+
+    engine.hooks[f"containers/{A}/logs?follow"] = follow
+    one, heard = source(engine, watch_seconds=0.05), Heard()
+
+    async def tell() -> None:
+        await until(lambda: one.status.note == 'the engine cannot read the log of "app": error reading: unexpected EOF')
+        await until(lambda: engine.asked.count(f"containers/{A}/logs?follow") > 3)
+
+    play(one, heard, tell)
+    assert heard.states()[-1] == "down"
 
 
 def test_a_follow_that_has_gone_silent_is_opened_again(engine: FakeEngine) -> None:
