@@ -7,6 +7,7 @@ import struct
 import tempfile
 from collections.abc import Awaitable, Callable, Iterator
 from pathlib import Path
+from typing import Literal
 
 import pytest
 
@@ -20,7 +21,7 @@ from support.fake_engine import ID, STAMP, FakeEngine, Request, fake_engine, fra
 from support.listening import Heard, listening
 from support.live import until
 
-A, B = "a" * 64, "b" * 64
+A, B, C = "a" * 64, "b" * 64, "e" * 64
 LOGS = f"containers/{ID}/logs"
 
 
@@ -32,6 +33,10 @@ def engine() -> Iterator[FakeEngine]:
 
 def source(engine: FakeEngine, watch_seconds: float = 0.3) -> DockerSource:
     return DockerSource("s", Choice("app"), host=engine.host, start="beginning", watch_seconds=watch_seconds)
+
+
+def several(engine: FakeEngine, start: Literal["beginning", "end"]) -> DockerSource:
+    return DockerSource("s", Choice(label="x"), host=engine.host, start=start, watch_seconds=0.05)
 
 
 def play(one: DockerSource, heard: Heard, tell: Callable[[], Awaitable[None]]) -> None:
@@ -226,6 +231,54 @@ def test_a_log_that_the_engine_cannot_read_to_its_end_stays_down(engine: FakeEng
 
     play(one, heard, tell)
     assert heard.states()[-1] == "down"
+
+
+@pytest.mark.parametrize("start", ["beginning", "end"])
+def test_a_name_that_comes_back_after_its_end_is_new_from_its_first_line(
+    engine: FakeEngine, shelf: Shelf, start: Literal["beginning", "end"], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Whatever was known of the one before: connwatch has seen it go, and nothing of it is missing."""
+    monkeypatch.setattr("connwatch.sources.containerwatch.GONE_SECONDS", 0.1)
+    shelf.put(A, "04.2", [(5, "old")], "app")
+    shelf.put(B, "04.2", [(5, "of b")], "b")
+    one, heard = several(engine, start), Heard()
+
+    async def tell() -> None:
+        await until(lambda: {"s/app", "s/b"} <= heard.cursors.keys())
+
+    async def tell_on() -> None:
+        known = len(heard.batches)
+        await until(lambda: ("s/app", "live") in [(batch.stream, batch.state) for batch in heard.batches[known:]])
+        shelf.remove(A)
+        await until(lambda: [batch.stream for batch in heard.batches if batch.state == "ended"] == ["s/app"])
+        shelf.put(C, "30.5", [(31, "first"), (32, "second")], "app")
+        await until(lambda: heard.lines("s/app")[-2:] == ["first", "second"])
+
+    play(one, heard, tell)
+    one = several(engine, start)
+    play(one, heard, tell_on)
+    assert heard.gaps() == []
+    assert one.status.gaps == {}
+
+
+def test_a_name_that_comes_back_after_its_end_is_read_whole_where_nothing_was_stored_of_it(
+    engine: FakeEngine, shelf: Shelf, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("connwatch.sources.containerwatch.GONE_SECONDS", 0.1)
+    shelf.put(A, "04.2", [(5, "old")], "app")
+    shelf.put(B, "04.2", [(5, "of b")], "b")
+    one, heard = several(engine, "end"), Heard()
+
+    async def tell() -> None:
+        await until(lambda: {"s/app", "s/b"} <= heard.cursors.keys())
+        shelf.remove(A)
+        await until(lambda: "ended" in heard.states())
+        shelf.put(C, "30.5", [(31, "first"), (32, "second")], "app")
+        await until(lambda: heard.lines("s/app") == ["first", "second"])
+
+    play(one, heard, tell)
+    assert heard.lines("s/b") == []
+    assert heard.gaps() == []
 
 
 def test_a_follow_that_has_gone_silent_is_opened_again(engine: FakeEngine) -> None:
