@@ -78,12 +78,13 @@ class Facts:
     def of(cls, inspected: Mapping[str, Any]) -> Facts:
         """From the engine's answer to an inspection."""
         state, config, log = inspected["State"], inspected["Config"], inspected["HostConfig"]["LogConfig"]
+        running = state["Status"] in ("running", "paused")
         return cls(
-            running=state["Status"] in ("running", "paused"),
+            running=running,
             status=str(state["Status"]),
             exit_code=int(state.get("ExitCode") or 0),
             run=str(state.get("StartedAt") or ""),
-            restart=_restart(_at(state.get("StartedAt")), _at(state.get("FinishedAt"))),
+            restart=_restart(_at(state.get("StartedAt")), _at(state.get("FinishedAt")) if running else None),
             made=_at(inspected["Created"]) or 0,
             image=str(config.get("Image") or ""),
             terminal=bool(config.get("Tty")),
@@ -152,10 +153,8 @@ def _at(stamp: object) -> int | None:
 
 
 def _restart(began: int | None, ended: int | None) -> Restart | None:
-    """`ended` is the end of the run before, where the container runs. Where it has ended again, nothing tells the end of the run before."""
-    if began is None:
-        return None
-    return Restart(ended if ended is not None and ended < began else began - _LATE, began)
+    """`ended` is the end of the run before. Of a container that does not run that is not told: what is told is the end of its last run."""
+    return None if began is None else Restart(began - _LATE if ended is None else ended, began)
 
 
 def _size(text: object) -> int | None:

@@ -440,17 +440,18 @@ def test_the_size_at_which_a_log_rotates(text: str, size: int | None) -> None:
 
 
 @pytest.mark.parametrize(
-    ("began", "ended", "restart"),
+    ("status", "began", "ended", "restart"),
     [
-        ("1970-01-01T00:00:09.5Z", "1970-01-01T00:00:07.000000001Z", Restart(7_000_000_001, 9_500_000_000)),
-        ("1970-01-01T00:00:09.5Z", "1970-01-01T00:00:10Z", Restart(8_500_000_000, 9_500_000_000)),  # that is how this run ended
-        ("1970-01-01T00:00:09.5Z", None, Restart(8_500_000_000, 9_500_000_000)),
-        ("", "", None),
+        ("running", "1970-01-01T00:00:09.5Z", "1970-01-01T00:00:07.000000001Z", Restart(7_000_000_001, 9_500_000_000)),
+        ("exited", "1970-01-01T00:00:09.5Z", "1970-01-01T00:00:10Z", Restart(8_500_000_000, 9_500_000_000)),  # that is how this run ended
+        ("exited", "1970-01-01T00:00:09.5Z", "1970-01-01T00:00:09.4Z", Restart(8_500_000_000, 9_500_000_000)),  # and it was short
+        ("running", "1970-01-01T00:00:09.5Z", None, Restart(8_500_000_000, 9_500_000_000)),
+        ("created", "", "", None),
     ],
 )
-def test_when_a_container_was_last_started_again(began: str, ended: str | None, restart: Restart | None) -> None:
+def test_when_a_container_was_last_started_again(status: str, began: str, ended: str | None, restart: Restart | None) -> None:
     inspected = FakeEngine.inspected()
-    inspected["State"].update(StartedAt=began, FinishedAt=ended)
+    inspected["State"].update(Status=status, StartedAt=began, FinishedAt=ended)
     assert Facts.of(inspected).restart == restart
 
 
