@@ -67,6 +67,7 @@ class ContainerLog:
         self._run = ""
         self._format: str | None = None
         self._pause = 0.0
+        self._read_at: float | None = None  # by a clock that nobody sets
         self._owed = False  # the engine has told of a line that has not come
         self._in_vain: int | None = None
         self._complaint = ""
@@ -147,9 +148,7 @@ class ContainerLog:
         if self._place is None or not (self._resumed or self._owed):
             return
         self._resumed = self._owed = False
-        since = min(max(self._place.at / 1e9, self._place.created), until)
-        self._status.gaps["removed"] += 1
-        await self._put(Batch(self.stream, b"", self._now(), self.state, gap=Gap("removed", since, until)))
+        await self._gap("removed", max(self._place.at / 1e9, self._place.created), until)
 
     # one container
 
@@ -168,7 +167,8 @@ class ContainerLog:
                 place.skip_to(newest or 0)
                 await self._put(Batch(self.stream, b"", self._now(), self.state, place.cursor()))
             if newest is not None and place.went_back(newest):
-                self._status.gaps["clock"] += 1
+                since = place.created if self._read_at is None else self._now() - (time.monotonic() - self._read_at)
+                await self._gap("clock", since, newest / 1e9)
             self._owed = newest is not None and not place.knows(newest)
             unread = self._owed and newest != self._in_vain
             if facts.running or unread:
@@ -269,7 +269,7 @@ class ContainerLog:
             if part.data:
                 self._status.bytes += len(part.data)
                 self._status.last_read_at = now
-                self._complaint = ""
+                self._complaint, self._read_at = "", time.monotonic()
             if part.gap is not None:
                 self._status.gaps[part.gap.reason] += 1
             self._status.duplicates += part.dropped
@@ -278,6 +278,10 @@ class ContainerLog:
             self.state = self._said = part.state
             if part.data or part.gap is not None or changed:
                 await self._put(Batch(self.stream, part.data, seen_at, part.state, part.cursor, gap=part.gap, format=self._format))
+
+    async def _gap(self, reason: str, since: float, until: float) -> None:
+        self._status.gaps[reason] += 1
+        await self._put(Batch(self.stream, b"", self._now(), self.state, gap=Gap(reason, min(since, until), until)))
 
     async def _tell(self, state: State, note: str, *, cursor: str | None = None) -> None:
         if note != self.note:

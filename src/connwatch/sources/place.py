@@ -59,8 +59,12 @@ class Place:
 
     def since(self) -> str:
         """From where to read on, as the engine wants it: seconds, a dot, nine digits."""
-        start = min((at for at, _ in self._window), default=self.at + 1 if self.at else 0)
-        return f"{start // 1_000_000_000}.{start % 1_000_000_000:09d}"
+        return f"{self.start // 1_000_000_000}.{self.start % 1_000_000_000:09d}"
+
+    @property
+    def start(self) -> int:
+        """From where to read on, in nanoseconds since the epoch."""
+        return min((at for at, _ in self._window), default=self.at + 1 if self.at else 0)
 
     def skip_to(self, at: int) -> None:
         """Take everything up to `at` for read, without having seen it."""
@@ -72,8 +76,8 @@ class Place:
         return at == self.at or any(at == seen for seen, digest in self._window if digest)
 
     def went_back(self, newest: int) -> bool:
-        """Whether the log's newest line is so much older than the newest one read that the clock was set back. Then reading goes on there."""
-        if not self.at or newest >= self.at - STEP or self.knows(newest):
+        """Whether the log's newest line would not come where reading goes on: the clock was set back. Then reading goes on there."""
+        if newest >= self.start or self.knows(newest):
             return False
         self.at = newest - 1
         self._window.clear()
@@ -103,7 +107,7 @@ class Place:
             self.at = at
         self.at = max(self.at, at)
         self._window.append((at, digest))
-        while len(self._window) > REMEMBERED or self._window[0][0] < self.at - OVERLAP:
+        while len(self._window) > 1 and (len(self._window) > REMEMBERED or self._window[0][0] < self.at - OVERLAP):
             self._window.popleft()
         return True
 

@@ -37,6 +37,7 @@ class Reading:
         self.complaint = ""
         self._place, self._lines = place, Lines(raw=terminal, restart=restart, newest=newest)
         self._landmarks = Landmarks(target, place.at)
+        self._behind = False
 
     def take(self, block: bytes) -> list[Part]:
         """What `block` completes."""
@@ -49,6 +50,7 @@ class Reading:
     def announce(self, newest: int) -> list[Part]:
         """Say which line is the newest now, in nanoseconds since the epoch: it has to come by. Lines that waited to hear this come now."""
         parts = self._parts(self._lines.settle(newest))
+        self._behind = newest < self._place.at and not self._place.knows(newest)
         if newest > self._place.at and newest != self._lines.oldest_open():
             self._landmarks.add(newest)
         return parts
@@ -63,8 +65,8 @@ class Reading:
         return self._landmarks.paused
 
     def awaits(self) -> bool:
-        """Whether an announced line is still to come."""
-        return self._landmarks.ahead(self._place.at)
+        """Whether an announced line is still to come. The clock may have been set back: what is older than was asked for may never come."""
+        return self._behind or self._landmarks.ahead(self._place.at)
 
     def holds(self, at: int) -> bool:
         """Whether the line with this stamp has begun to come, and its end has not."""

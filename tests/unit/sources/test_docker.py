@@ -17,6 +17,7 @@ from connwatch.sources.dialling import Ssh, make_dialler
 from connwatch.sources.docker import DockerSource
 from connwatch.sources.dockerlink import Link
 from connwatch.sources.frames import Restart, nanoseconds
+from connwatch.sources.place import Place
 from support.fake_engine import ID, STAMP, FakeEngine, Request, fake_engine, frame
 from support.listening import Heard, listening
 from support.live import until
@@ -279,6 +280,30 @@ def test_a_name_that_comes_back_after_its_end_is_read_whole_where_nothing_was_st
     play(one, heard, tell)
     assert heard.lines("s/b") == []
     assert heard.gaps() == []
+
+
+def test_a_place_in_the_future_is_left_and_what_was_passed_over_is_told(engine: FakeEngine) -> None:
+    """The host's clock was far ahead when the last line was written."""
+    engine.log += [(5, "one"), (6, "two")]
+    one, heard = source(engine), Heard({"s": Place(ID, 1795420564, at=4_070_908_800_000_000_000).cursor()})
+    play(one, heard, lambda: until(lambda: heard.lines("s")[-1:] == ["two"]))
+    assert one.status.gaps == {"clock": 1}
+    assert [(gap.reason, gap.start, round(gap.end)) for gap in heard.gaps()] == [("clock", 1795420564, round(at(6)))]
+
+
+def test_lines_that_an_open_follow_withholds_because_the_clock_was_set_back_are_found(engine: FakeEngine) -> None:
+    """The engine gives nothing that is older than what it was asked for."""
+    engine.log.append((50, "ahead"))
+    one, heard = source(engine, watch_seconds=0.1), Heard()
+
+    async def tell() -> None:
+        await until(lambda: heard.lines("s") == ["ahead"])
+        engine.log += [(9, "withheld"), (10, "and found")]
+        await until(lambda: heard.lines("s")[-1:] == ["and found"])
+
+    play(one, heard, tell)
+    assert one.status.gaps == {"clock": 1}
+    assert [gap.reason for gap in heard.gaps()] == ["clock"]
 
 
 def test_a_follow_that_has_gone_silent_is_opened_again(engine: FakeEngine) -> None:

@@ -93,6 +93,36 @@ def test_a_clock_that_was_set_back_does_not_hide_new_lines() -> None:
     assert not far.went_back(40 * SECOND + STEP)
 
 
+def test_a_newest_line_that_would_not_come_shows_a_clock_that_was_set_back_a_little() -> None:
+    place = Place("id", 0)
+    place.take(line(100 * SECOND))
+    assert not place.went_back(100 * SECOND), "it is known"
+    other = again(place)
+    assert since(other) == 100 * SECOND
+    assert not other.went_back(100 * SECOND + 1), "it will come"
+    assert other.went_back(100 * SECOND - STEP // 2)
+    assert since(other) == 100 * SECOND - STEP // 2
+
+
+def test_many_lines_after_a_clock_that_was_set_back_a_little_are_taken() -> None:
+    place = Place("id", 0)
+    place.take(line(100 * SECOND))
+    for number in range(200):
+        assert place.take(line(100 * SECOND - STEP // 2 + number))
+    assert since(again(place)) <= 100 * SECOND - STEP // 2 + 199
+    assert place.knows(100 * SECOND - STEP // 2 + 199)
+
+
+def test_a_newest_line_that_is_older_than_what_was_read_is_waited_for() -> None:
+    place = Place("id", 0, at=100 * SECOND)
+    reading = Reading(place, terminal=False, target=None)
+    reading.announce(40 * SECOND)
+    assert reading.awaits()
+    place.take(line(40 * SECOND))
+    reading.announce(40 * SECOND)
+    assert not reading.awaits()
+
+
 def test_a_line_whose_end_has_not_come_is_read_again() -> None:
     place = Place("id", 0)
     place.take(line(10 * SECOND))
