@@ -200,8 +200,9 @@ class ContainerLog:
         began = time.monotonic()
         flow = await self._link.follow(one.id, place.since())
         target = newest if unread else None
-        reading = Reading(place, terminal=facts.terminal, target=target, newest=newest, restart=facts.restart)
         try:
+            facts = (await self._facts(one) if facts.terminal else None) or facts  # it may have been started again while we asked
+            reading = Reading(place, terminal=facts.terminal, target=target, newest=newest, restart=facts.restart)
             if not self._complaint:
                 await self._tell("live" if target is None else "catching_up", "")
             silent = await self._flow(flow, one, facts, reading)

@@ -214,6 +214,22 @@ def test_a_line_that_the_engine_announces_and_does_not_give_is_waited_for_no_lon
     assert one.status.gaps == {"removed": 1}
 
 
+def test_a_container_with_a_terminal_may_be_started_again_while_its_log_is_asked_for(engine: FakeEngine) -> None:
+    starts = ["2026-11-23T07:56:04Z", "2026-11-23T07:56:30Z"]
+    log = [f"{STAMP.format(5)}prompt> ", f"{STAMP.format(31)}again\r\n", f"{STAMP.format(32)}next\r\n"]
+
+    def inspect(request: Request) -> None:
+        state = {"Status": "exited", "StartedAt": starts.pop(0) if len(starts) > 1 else starts[0], "ExitCode": 0}
+        request.give({**FakeEngine.inspected(), "State": state, "Config": {"Image": "app:1", "Tty": True}})
+
+    engine.hooks[f"containers/{ID}/json"] = inspect
+    engine.hooks[LOGS] = lambda request: request.give(log[-1].encode())
+    engine.hooks[f"{LOGS}?follow"] = lambda request: request.give("".join(log).encode())
+    one, heard = source(engine), Heard()
+    play(one, heard, lambda: until(lambda: heard.lines("s")[-1:] == ["next"]))
+    assert heard.lines("s") == ["prompt> ", "again", "next"]
+
+
 def test_a_log_that_the_engine_cannot_read_to_its_end_stays_down(engine: FakeEngine, shelf: Shelf) -> None:
     shelf.put(A, "04.2", [(5, "one"), (6, "two")])
 
