@@ -297,6 +297,20 @@ def test_long_lines_and_last_words_come_whole(clean: Dockerd, terminal: bool) ->
 
 
 @BOTH
+@pytest.mark.parametrize("driver", ["json-file", "local"])
+def test_a_stamp_in_a_terminals_line_makes_no_line_of_its_rest(clean: Dockerd, driver: str) -> None:
+    """And last words that nobody read in time end where their run did."""
+    heard = Heard()
+    clean.run("app", "echo begin 2099-01-01T00:00:00.000000000Z forged; echo -n last words", "-t", "--log-driver", driver)
+    clean.docker("wait", "app")
+    clean.docker("start", "app")
+    clean.docker("wait", "app")
+    twice = ["begin 2099-01-01T00:00:00.000000000Z forged", "last words"] * 2
+    play(source(clean.host, start="beginning"), heard, lambda: until(lambda: len(heard.lines("s")) >= len(twice), 20))
+    assert heard.lines("s") == twice
+
+
+@BOTH
 def test_a_driver_that_keeps_nothing_is_said_and_waited_out(clean: Dockerd) -> None:
     heard = Heard()
     one = source(clean.host)

@@ -12,10 +12,13 @@ from dataclasses import dataclass
 from typing import Any
 
 from connwatch.model.mark import Mark, What
-from connwatch.sources.frames import nanoseconds
+from connwatch.sources.frames import Restart, nanoseconds
 
 __all__ = ["EVENTS", "FORMAT", "PROJECT", "SERVICE", "Choice", "Facts", "Known", "identity", "mark_of"]
 
+_READABLE = ("json-file", "local")
+_LATE = 1_000_000_000
+"""In nanoseconds: engines of before 26 note a start some milliseconds after it, so that the run's first line may be older."""
 _TEMPORARY = re.compile(r"[0-9a-f]{12}_")
 PROJECT, SERVICE = "com.docker.compose.project", "com.docker.compose.service"
 FORMAT = "connwatch.format"
@@ -55,14 +58,16 @@ class Known:
 @dataclass(frozen=True, slots=True)
 class Facts:
     """What must be known of a container to read its log. `rotates_at` is the size of one log file in bytes, None where it never rotates.
-    `format` is what its label says, "auto" where it has none.
+    `made` is when it was created, in nanoseconds since the epoch, 0 where that is not told;
+    `restart` is when it was last started, None where it never was. `format` is what its label says, "auto" where it has none.
     """
 
     running: bool
     status: str
     exit_code: int
     run: str
-    created: float
+    restart: Restart | None
+    made: int
     image: str
     terminal: bool
     driver: str
@@ -73,19 +78,28 @@ class Facts:
     def of(cls, inspected: Mapping[str, Any]) -> Facts:
         """From the engine's answer to an inspection."""
         state, config, log = inspected["State"], inspected["Config"], inspected["HostConfig"]["LogConfig"]
-        made = nanoseconds(f"{inspected['Created']} ".encode())
+        running = state["Status"] in ("running", "paused")
         return cls(
-            running=state["Status"] in ("running", "paused"),
+            running=running,
             status=str(state["Status"]),
             exit_code=int(state.get("ExitCode") or 0),
             run=str(state.get("StartedAt") or ""),
-            created=(made or 0) / 1e9,
+            restart=_restart(_at(state.get("StartedAt")), _at(state.get("FinishedAt")) if running else None),
+            made=_at(inspected["Created"]) or 0,
             image=str(config.get("Image") or ""),
             terminal=bool(config.get("Tty")),
             driver=str(log.get("Type") or ""),
             rotates_at=_size((log.get("Config") or {}).get("max-size", "20m" if log.get("Type") == "local" else "")),
             format=str((config.get("Labels") or {}).get(FORMAT) or "auto"),
         )
+
+
+    def unreadable(self, name: str, reason: str) -> str:
+        """That the log of this container, called `name`, cannot be read, and what to do about it where that is known."""
+        told = f'the log of container "{name}" cannot be read: {reason}'
+        if self.driver in _READABLE:
+            return told
+        return f'{told}; its log driver is "{self.driver}": create it with json-file or local, or follow the file or journal that it writes to'
 
 
 @dataclass(frozen=True, slots=True)
@@ -132,6 +146,15 @@ def mark_of(event: Mapping[str, Any], stream: str) -> Mark | None:
     if what == "started":
         detail = f"image {attributes['image']}" if "image" in attributes else ""
     return Mark(int(event["timeNano"]) / 1e9, stream, what, detail)
+
+
+def _at(stamp: object) -> int | None:
+    return nanoseconds(f"{stamp} ".encode())
+
+
+def _restart(began: int | None, ended: int | None) -> Restart | None:
+    """`ended` is the end of the run before. Of a container that does not run that is not told: what is told is the end of its last run."""
+    return None if began is None else Restart(began - _LATE if ended is None else ended, began)
 
 
 def _size(text: object) -> int | None:

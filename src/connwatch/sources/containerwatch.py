@@ -17,7 +17,7 @@ from typing import Any
 from connwatch.model.errors import SourceError
 from connwatch.sources.containers import Choice, Known, identity, mark_of
 from connwatch.sources.dockerlink import Link
-from connwatch.sources.dockerlog import ContainerLog
+from connwatch.sources.dockerlog import NOBODY, ContainerLog
 from connwatch.sources.flow import Flow
 from connwatch.sources.source import EVERY_STREAM, Batch, SourceStatus
 
@@ -205,6 +205,8 @@ class ContainerWatch:
         task = self._tasks.pop(stream)
         task.cancel()
         await asyncio.gather(task, return_exceptions=True)
+        self._after[stream] = NOBODY  # whatever comes back under this name is new, and nothing of the old one is missing
+        self._remembered.first = (self._remembered.first or frozenset()) - {stream}
         await self._out.put(Batch(stream, b"", self._now(), "ended"))
 
     def _stream_of(self, name: str) -> str:

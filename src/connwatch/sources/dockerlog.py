@@ -15,6 +15,7 @@ from __future__ import annotations
 
 import asyncio
 import time
+from collections import Counter
 from collections.abc import Awaitable, Callable, Sequence
 
 from connwatch.model.errors import SourceError
@@ -35,7 +36,6 @@ FIRST_PAUSE, LONGEST_PAUSE = 0.1, 5.0
 SHORT_FOLLOW = 1.0
 BUSY_BYTES, BUSY_SECONDS = 64 * 1024, 0.1
 """After so much from a log that rotates, but not more often than this, its newest line is asked for."""
-READABLE = ("json-file", "local")
 
 
 class ContainerLog:
@@ -67,6 +67,8 @@ class ContainerLog:
         self._run = ""
         self._format: str | None = None
         self._pause = 0.0
+        self._read_at: float | None = None  # by a clock that nobody sets
+        self._owed = False  # the engine has told of a line that has not come
         self._in_vain: int | None = None
         self._complaint = ""
         if cursor is not None and cursor != NOBODY:
@@ -75,14 +77,9 @@ class ContainerLog:
             except ValueError:
                 self._status.gaps["cursor"] += 1
 
-    @property
-    def containers(self) -> list[Known]:
-        """The containers of this name, as far as they are known."""
-        return self._listed
-
     def wake(self, listed: Sequence[Known]) -> None:
         """Something has happened; these are the containers of this name now."""
-        self._listed = sorted(listed, key=lambda one: one.created)
+        self._listed = list(listed)
         self._woken.set()
 
     async def mark(self, mark: Mark) -> None:
@@ -96,6 +93,8 @@ class ContainerLog:
             self._woken.clear()
             one = await self._next()
             if one is None:
+                if self._owed:
+                    await self._lost(self._now())
                 await self._tell("down", self._missing, cursor=NOBODY if self._place is None else None)
                 await self._woken.wait()
             else:
@@ -109,28 +108,47 @@ class ContainerLog:
             if not self._listed:
                 self._at_end = False  # what appears from now on is new from its first line
                 return None
-            one = self._listed[-1] if self._at_end else self._listed[0]
+            one = (await self._later(None))[-1 if self._at_end else 0]
             self._place = Place(one.id, one.created)
             return one
         same = next((one for one in self._listed if one.id == place.container), None)
         return same or await self._follow_on()
 
+    async def _later(self, place: Place | None) -> list[Known]:
+        """The containers of the name that were made after that of `place`, the oldest first. The list tells whole seconds: what was made in one
+        second is looked at more closely. The ids make sure that no two are ever each other's successor.
+        """
+        others = [one for one in self._listed if place is None or (one.created >= place.created and one.id != place.container)]
+        seconds = Counter(one.created for one in others)
+        seconds.update(() if place is None else [place.created])
+        found: list[tuple[int, int, str, Known]] = []
+        for one in others:
+            facts = await self._facts(one) if seconds[one.created] > 1 else None
+            found.append((one.created, facts.made if facts is not None else 0, one.id, one))
+        after = (0, 0, "") if place is None else (place.created, place.made, place.container)
+        return [one for *key, one in sorted(found, key=lambda each: each[:3]) if tuple(key) > after]
+
     async def _follow_on(self) -> Known | None:
         """The next container of the name, if there is one."""
         place = self._place
-        later = [one for one in self._listed if place is None or (one.created >= place.created and one.id != place.container)]
-        if not later or place is None:
+        if place is None or not (later := await self._later(place)):
             return None
-        if self._resumed:  # nobody looked when it was removed
-            self._status.gaps["removed"] += 1
-            await self._put(Batch(self.stream, b"", self._now(), self.state, gap=Gap("removed", place.at / 1e9, float(later[0].created))))
+        facts = await self._facts(later[0])
+        started = facts.restart.began / 1e9 if facts is not None and facts.restart is not None else 0.0
+        await self._lost(max(later[0].created, started))  # compose makes the new one before it ends the old one
         self._status.reopened["recreated"] += 1
         self._at_end = False
-        self._place, self._resumed, self._run, self._pause = Place(later[0].id, later[0].created), False, "", 0.0
-        facts = await self._facts(later[0])
+        self._place, self._run, self._pause = Place(later[0].id, later[0].created), "", 0.0
         if facts is not None:
-            await self.mark(Mark(facts.created, self.stream, "replaced", f"image {facts.image}"))
+            await self.mark(Mark(facts.made / 1e9, self.stream, "replaced", f"image {facts.image}"))
         return later[0]
+
+    async def _lost(self, until: float) -> None:
+        """Nothing more will come of the container. Tell what nobody has read: what was announced, or whatever there was while nobody looked."""
+        if self._place is None or not (self._resumed or self._owed):
+            return
+        self._resumed = self._owed = False
+        await self._gap("removed", max(self._place.at / 1e9, self._place.created), until)
 
     # one container
 
@@ -141,7 +159,7 @@ class ContainerLog:
         if facts is None or place is None:
             self._listed = [other for other in self._listed if other.id != one.id]
             return
-        self._resumed, self._format = False, facts.format
+        self._resumed, self._format, place.made = False, facts.format, facts.made
         try:
             newest = await self._link.newest(one.id, terminal=facts.terminal)
             if self._at_end:
@@ -149,20 +167,21 @@ class ContainerLog:
                 place.skip_to(newest or 0)
                 await self._put(Batch(self.stream, b"", self._now(), self.state, place.cursor()))
             if newest is not None and place.went_back(newest):
-                self._status.gaps["clock"] += 1
-            unread = newest is not None and not place.knows(newest) and newest != self._in_vain
+                since = place.created if self._read_at is None else self._now() - (time.monotonic() - self._read_at)
+                await self._gap("clock", since, newest / 1e9)
+            self._owed = newest is not None and not place.knows(newest)
+            unread = self._owed and newest != self._in_vain
             if facts.running or unread:
-                await self._follow(one, place, facts, newest if unread else None)
+                await self._follow(one, place, facts, newest, unread=unread)
                 return
         except UnreadableError as error:
             if facts.status in ("removing", "dead"):
                 await self._wait(self._watch)
                 return
-            await self._tell("down", self._unreadable(one, facts, str(error)), cursor=place.cursor())
+            await self._tell("down", facts.unreadable(one.name, str(error)), cursor=place.cursor())
             await self._wait(self._watch)
             return
-        if any(other.created >= one.created and other.id != one.id for other in self._listed):
-            await self._follow_on()
+        if await self._follow_on() is not None:
             return
         await self._tell("live", f'container "{one.name}" is not running ({facts.status}, exit status {facts.exit_code})')
         await self._wait(self._watch)
@@ -174,14 +193,16 @@ class ContainerLog:
         except (KeyError, TypeError, ValueError, AttributeError) as error:
             raise SourceError(f'what {self._link.address} gives as container "{one.name}" is none') from error
 
-    async def _follow(self, one: Known, place: Place, facts: Facts, target: int | None) -> None:
+    async def _follow(self, one: Known, place: Place, facts: Facts, newest: int | None, *, unread: bool) -> None:
         if self._run:
             self._status.reopened["cut" if self._run == facts.run else "restarted"] += 1
         self._run = facts.run
         began = time.monotonic()
         flow = await self._link.follow(one.id, place.since())
-        reading = Reading(place, terminal=facts.terminal, target=target)
+        target = newest if unread else None
         try:
+            facts = (await self._facts(one) if facts.terminal else None) or facts  # it may have been started again while we asked
+            reading = Reading(place, terminal=facts.terminal, target=target, newest=newest, restart=facts.restart)
             if not self._complaint:
                 await self._tell("live" if target is None else "catching_up", "")
             silent = await self._flow(flow, one, facts, reading)
@@ -189,10 +210,11 @@ class ContainerLog:
             raise SourceError(f'what {self._link.address} gives as the log of "{one.name}" is no log: {error}') from error
         finally:
             await flow.close()
-        if not facts.running:
+        if flow.complete and not facts.running:
             await self._give(reading.finish())
         await self._give(reading.losses())
-        if target is not None and not reading.fresh:
+        self._owed = reading.awaits()
+        if target is not None and not reading.fresh and not reading.complaint and (flow.complete or reading.holds(target)):
             self._in_vain = target  # it is announced and never comes: what is there has been read
         self._complaint = reading.complaint
         if reading.complaint:
@@ -237,7 +259,7 @@ class ContainerLog:
             volume, looked = 0, time.monotonic()
             newest = await self._link.newest(one.id, terminal=facts.terminal)
             if newest is not None and newest != self._in_vain:
-                reading.announce(newest)
+                await self._give(reading.announce(newest))
 
     # telling
 
@@ -248,7 +270,7 @@ class ContainerLog:
             if part.data:
                 self._status.bytes += len(part.data)
                 self._status.last_read_at = now
-                self._complaint = ""
+                self._complaint, self._read_at = "", time.monotonic()
             if part.gap is not None:
                 self._status.gaps[part.gap.reason] += 1
             self._status.duplicates += part.dropped
@@ -257,6 +279,10 @@ class ContainerLog:
             self.state = self._said = part.state
             if part.data or part.gap is not None or changed:
                 await self._put(Batch(self.stream, part.data, seen_at, part.state, part.cursor, gap=part.gap, format=self._format))
+
+    async def _gap(self, reason: str, since: float, until: float) -> None:
+        self._status.gaps[reason] += 1
+        await self._put(Batch(self.stream, b"", self._now(), self.state, gap=Gap(reason, min(since, until), until)))
 
     async def _tell(self, state: State, note: str, *, cursor: str | None = None) -> None:
         if note != self.note:
@@ -272,10 +298,3 @@ class ContainerLog:
                 await self._woken.wait()
         except TimeoutError:
             pass
-
-    @staticmethod
-    def _unreadable(one: Known, facts: Facts, reason: str) -> str:
-        told = f'the log of container "{one.name}" cannot be read: {reason}'
-        if facts.driver in READABLE:
-            return told
-        return f'{told}; its log driver is "{facts.driver}": create it with json-file or local, or follow the file or journal that it writes to'

@@ -55,11 +55,13 @@ class Call:
 class Flow:
     """A response that goes on: `read` gives its next bytes, b"" at its end, whatever ended it.
 
-    `began` is when, by the engine's clock, in whole seconds since the epoch; None where it does not say.
+    `complete`: it was the response that ended, and not the connection under it. `began` is when, by the engine's clock, in whole seconds since
+    the epoch; None where it does not say.
     """
 
     def __init__(self, call: Call) -> None:
         self.began: str | None = None
+        self.complete = False
         self._call = call
         self._loop = asyncio.get_running_loop()
         self._waiting = bytearray()
@@ -97,7 +99,10 @@ class Flow:
         try:
             if self._call.plug is not None:
                 self._call.plug.settimeout(None)
-            while not self._call.over and (block := body.read1(BLOCK)):
+            while not self._call.over:
+                if not (block := body.read1(BLOCK)):
+                    self.complete = not body.length  # of a response in chunks it is None, and one that breaks off raises
+                    break
                 with self._room:
                     self._room.wait_for(lambda: len(self._waiting) < WAITING or self._call.over)
                     first = not self._waiting  # the engine sends line by line: one ring is enough for all that wait

@@ -3,17 +3,23 @@
 Without a terminal the log is *multiplexed*: frames of eight header bytes (channel, three zeros, length) and a message that begins with its
 stamp. With a terminal it is raw text whose lines end in CR LF. Either way a line over 16 KiB comes in pieces, and each piece begins with
 the line's stamp again, in the middle of the line: these repetitions are taken out.
+
+In raw text a program that ended without a newline has its last words glued to the stamp of its next run's first line. But whoever is logged
+can write a stamp too. So a stamp inside a line is the engine's only where nobody can have foreseen it: the container was started again
+between the two, and no later line is older. A line that may be two waits for the line after it, or for the engine's word on its newest one.
 """
 
 from __future__ import annotations
 
 import calendar
+import math
 import re
 import struct
 from functools import lru_cache
+from itertools import pairwise
 from typing import NamedTuple
 
-__all__ = ["MAX_LINE", "Frames", "GarbledError", "Lines", "LogLine", "nanoseconds"]
+__all__ = ["MAX_LINE", "Frames", "GarbledError", "Lines", "LogLine", "Restart", "nanoseconds"]
 
 MAX_LINE = 1024 * 1024
 """A longer line is cut here and its rest skipped."""
@@ -38,6 +44,13 @@ class LogLine(NamedTuple):
     at: int | None
     channel: int
     raw: bytes
+
+
+class Restart(NamedTuple):
+    """A container's run ended, and the next one began, in nanoseconds since the epoch. Its first line may be a little older than `began`."""
+
+    ended: int
+    began: int
 
 
 class Frames:
@@ -79,12 +92,17 @@ class Frames:
 
 
 class Lines:
-    """Whole lines out of a log stream. `raw`: the container has a terminal, so that there are no frames and only one channel."""
+    """Whole lines out of a log stream. `raw`: the container has a terminal, so that there are no frames and only one channel.
 
-    def __init__(self, *, raw: bool) -> None:
-        self._raw = raw
+    For raw text: `restart` is the container's last one, None where none is known; `newest` the engine's stamp of the newest line, in nanoseconds
+    since the epoch, None where nobody asked.
+    """
+
+    def __init__(self, *, raw: bool, restart: Restart | None = None, newest: int | None = None) -> None:
+        self._raw, self._restart, self._newest = raw, restart, newest
         self._frames = Frames()
         self._held: dict[int, bytearray] = {}
+        self._doubtful = b""
 
     def feed(self, data: bytes) -> list[LogLine]:
         """The lines that `data` completes. Raises GarbledError."""
@@ -95,15 +113,28 @@ class Lines:
             self._join(channel, message, found)
         return found
 
+    def settle(self, newest: int) -> list[LogLine]:
+        """Say which line is the newest one, asked for after the last `feed`: what waited for the line after it may have been the last."""
+        self._newest = newest
+        parts = self._runs(self._doubtful, newest)
+        if newest not in [part.at for part in parts]:
+            return []
+        self._doubtful = b""
+        return parts
+
     def finish(self) -> list[LogLine]:
         """Lines that never got a newline, where it is known that none will come."""
-        found = [self._line(channel, bytes(held)) for channel, held in self._held.items() if held]
+        until = self._newest or 0
+        found = self._decided(until)
+        for channel, held in self._held.items():
+            if held:
+                found += self._runs(bytes(held), until) if self._raw else [self._line(channel, bytes(held))]
         self._held.clear()
         return found
 
     def oldest_open(self) -> int | None:
         """The stamp of the oldest line whose end has not come."""
-        return min((at for at in map(nanoseconds, self._held.values()) if at is not None), default=None)
+        return min((at for at in (nanoseconds(self._doubtful), *map(nanoseconds, self._held.values())) if at is not None), default=None)
 
     def _join(self, channel: int, message: bytes, found: list[LogLine]) -> None:
         held = self._held.pop(channel, None)
@@ -124,28 +155,42 @@ class Lines:
         found: list[LogLine] = []
         for line in lines:
             held += line
-            whole = bytes(held.removesuffix(b"\r"))
-            found += [self._line(_OUTPUT, _without_repeats(part)) for part in _runs(whole)]
+            found += self._whole(bytes(held.removesuffix(b"\r")))
             held.clear()
         held += rest[: max(0, MAX_LINE + PIECE - len(held))]
         return found
 
+    def _whole(self, line: bytes) -> list[LogLine]:
+        found = self._decided(nanoseconds(line) or 0)
+        parts = self._runs(line, math.inf)
+        if len(parts) > 1:
+            parts = self._runs(line, self._newest or 0)
+            if self._newest not in [part.at for part in parts[1:]]:
+                self._doubtful = line
+                return found
+        return found + parts
+
+    def _decided(self, until: int) -> list[LogLine]:
+        line, self._doubtful = self._doubtful, b""
+        return self._runs(line, until) if line else []
+
+    def _runs(self, line: bytes, until: float) -> list[LogLine]:
+        """The line of a program that ended without a newline, and the first line of its next run, if they are glued together and that one is no
+        newer than `until`. The engine stamps a line after its program wrote it, so that a program's own stamp is never the newer one.
+        """
+        before, starts = nanoseconds(line), [0]
+        for stamp in _STAMP.finditer(line, 1):
+            at = nanoseconds(stamp.group())
+            if len(stamp[3] or b"") < _DECIMALS or at is None or before is None or not before < at <= until:
+                continue
+            if at == self._newest or (self._restart is not None and before < self._restart.began and at > self._restart.ended):
+                starts.append(stamp.start())
+                before = at
+        return [self._line(_OUTPUT, _without_repeats(line[start:end])) for start, end in pairwise([*starts, len(line)])]
+
     @staticmethod
     def _line(channel: int, line: bytes) -> LogLine:
         return LogLine(nanoseconds(line), channel, line[:MAX_LINE] + b"\n")
-
-
-def _runs(line: bytes) -> list[bytes]:
-    """The line of a program that ended without a newline, and the first line of its next run, if they are glued together.
-
-    The engine stamps a line after its program wrote it, so that a stamp of the program's own inside the line is never the newer one.
-    """
-    first = nanoseconds(line)
-    for stamp in _STAMP.finditer(line, 1):
-        at = nanoseconds(stamp.group())
-        if len(stamp[3] or b"") == _DECIMALS and at is not None and first is not None and at > first:
-            return [line[: stamp.start()], *_runs(line[stamp.start() :])]
-    return [line]
 
 
 def _without_repeats(line: bytes) -> bytes:

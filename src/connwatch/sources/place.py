@@ -24,10 +24,14 @@ STEP = 1_000_000_000
 
 
 class Place:
-    """`container` is the engine's id, `created` when it was made in seconds since the epoch, `at` the newest stamp read, in nanoseconds (0: none)."""
+    """`container` is the engine's id, `created` when it was made in seconds since the epoch, `at` the newest stamp read, in nanoseconds (0: none).
+
+    `made` is `created` in nanoseconds; 0 as long as nobody looked so closely.
+    """
 
     def __init__(self, container: str, created: int, at: int = 0) -> None:
         self.container, self.created, self.at = container, created, at
+        self.made = 0
         self._window: deque[tuple[int, str]] = deque()
         self._again: Counter[str] = Counter()
         self._expecting = False
@@ -39,8 +43,9 @@ class Place:
         try:
             saved = json.loads(cursor)
             place = cls(str(saved["id"]), int(saved["created"]), int(saved["at"]))
+            place.made = int(saved.get("made", 0))
             place._window.extend((int(at), str(digest)) for at, digest in saved["seen"])
-        except (KeyError, TypeError) as error:
+        except (KeyError, TypeError, AttributeError) as error:
             raise ValueError("no cursor of a container") from error
         return place
 
@@ -49,12 +54,17 @@ class Place:
         seen: list[tuple[int, str]] = list(self._window)
         if pending is not None and pending < self.at and (not seen or pending < seen[0][0]):
             seen.insert(0, (pending, ""))
-        return json.dumps({"id": self.container, "created": self.created, "at": self.at, "seen": seen}, separators=(",", ":"))
+        known = {"id": self.container, "created": self.created, "made": self.made, "at": self.at, "seen": seen}
+        return json.dumps(known, separators=(",", ":"))
 
     def since(self) -> str:
         """From where to read on, as the engine wants it: seconds, a dot, nine digits."""
-        start = min((at for at, _ in self._window), default=self.at + 1 if self.at else 0)
-        return f"{start // 1_000_000_000}.{start % 1_000_000_000:09d}"
+        return f"{self.start // 1_000_000_000}.{self.start % 1_000_000_000:09d}"
+
+    @property
+    def start(self) -> int:
+        """From where to read on, in nanoseconds since the epoch."""
+        return min((at for at, _ in self._window), default=self.at + 1 if self.at else 0)
 
     def skip_to(self, at: int) -> None:
         """Take everything up to `at` for read, without having seen it."""
@@ -66,8 +76,8 @@ class Place:
         return at == self.at or any(at == seen for seen, digest in self._window if digest)
 
     def went_back(self, newest: int) -> bool:
-        """Whether the log's newest line is so much older than the newest one read that the clock was set back. Then reading goes on there."""
-        if not self.at or newest >= self.at - STEP or self.knows(newest):
+        """Whether the log's newest line would not come where reading goes on: the clock was set back. Then reading goes on there."""
+        if newest >= self.start or self.knows(newest):
             return False
         self.at = newest - 1
         self._window.clear()
@@ -97,7 +107,7 @@ class Place:
             self.at = at
         self.at = max(self.at, at)
         self._window.append((at, digest))
-        while len(self._window) > REMEMBERED or self._window[0][0] < self.at - OVERLAP:
+        while len(self._window) > 1 and (len(self._window) > REMEMBERED or self._window[0][0] < self.at - OVERLAP):
             self._window.popleft()
         return True
 

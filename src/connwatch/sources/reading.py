@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from connwatch.sources.frames import Lines, LogLine
+from connwatch.sources.frames import Lines, LogLine, Restart
 from connwatch.sources.landmarks import Landmarks
 from connwatch.sources.place import Place
 from connwatch.sources.source import Gap, State
@@ -26,16 +26,18 @@ class Part:
 
 class Reading:
     """Goes on at `place`. `target` is the newest line at the beginning, None where nothing was unread: until it comes, lines are a backlog.
+    `newest` is that line whether it was read or not, None where there is none; `restart` the container's last one, if it is known.
 
     `fresh` counts new lines; `complaint` is what the engine said instead of a line, or "". Raises GarbledError where the bytes are no log.
     """
 
-    def __init__(self, place: Place, *, terminal: bool, target: int | None) -> None:
+    def __init__(self, place: Place, *, terminal: bool, target: int | None, newest: int | None = None, restart: Restart | None = None) -> None:
         place.reopen()
         self.fresh = 0
         self.complaint = ""
-        self._place, self._lines = place, Lines(raw=terminal)
+        self._place, self._lines = place, Lines(raw=terminal, restart=restart, newest=newest)
         self._landmarks = Landmarks(target, place.at)
+        self._behind = False
 
     def take(self, block: bytes) -> list[Part]:
         """What `block` completes."""
@@ -45,10 +47,13 @@ class Reading:
         """The last line, where its program ended without ending it."""
         return self._parts(self._lines.finish())
 
-    def announce(self, newest: int) -> None:
-        """Say which line is the newest now, in nanoseconds since the epoch: it has to come by."""
+    def announce(self, newest: int) -> list[Part]:
+        """Say which line is the newest now, in nanoseconds since the epoch: it has to come by. Lines that waited to hear this come now."""
+        parts = self._parts(self._lines.settle(newest))
+        self._behind = newest < self._place.at and not self._place.knows(newest)
         if newest > self._place.at and newest != self._lines.oldest_open():
             self._landmarks.add(newest)
+        return parts
 
     def still_held(self, oldest: int | None) -> None:
         """Say which line is the oldest one that the engine still has, in nanoseconds since the epoch."""
@@ -60,8 +65,12 @@ class Reading:
         return self._landmarks.paused
 
     def awaits(self) -> bool:
-        """Whether an announced line is still to come."""
-        return self._landmarks.ahead(self._place.at)
+        """Whether an announced line is still to come. The clock may have been set back: what is older than was asked for may never come."""
+        return self._behind or self._landmarks.ahead(self._place.at)
+
+    def holds(self, at: int) -> bool:
+        """Whether the line with this stamp has begun to come, and its end has not."""
+        return self._lines.oldest_open() == at
 
     def losses(self) -> list[Part]:
         """Gaps around announced lines that others have passed."""

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from connwatch.sources.frames import MAX_LINE, Frames, GarbledError, Lines, LogLine, nanoseconds
+from connwatch.sources.frames import MAX_LINE, Frames, GarbledError, Lines, LogLine, Restart, nanoseconds
 
 STAMP = "2026-11-23T07:56:04.66137{:04d}Z "
 FORMER = "2025-01-01T00:00:00.000000001Z "
@@ -100,13 +100,81 @@ def test_a_line_without_an_end_is_a_line_when_another_run_begins_or_none_will() 
     assert lines.finish() == []
 
 
-def test_a_terminals_last_words_are_not_glued_to_the_next_run() -> None:
-    data = f"{stamp(1)}prompt> {stamp(2)}again\r\n{stamp(3)}I said {FORMER}so\r\n".encode()
-    assert shown(Lines(raw=True).feed(data)) == [
-        (1, f"{stamp(1)}prompt> \n"),
-        (1, f"{stamp(2)}again\n"),
-        (1, f"{stamp(3)}I said {FORMER}so\n"),  # a stamp that a program wrote itself is older than the engine's
+def when(number: int) -> int:
+    at = nanoseconds(stamp(number).encode())
+    assert at is not None
+    return at
+
+
+RESTARTED = Restart(when(10), when(20))
+LAST_WORDS = f"{stamp(5)}prompt> {stamp(25)}again\r\n".encode()
+APART = [(1, f"{stamp(5)}prompt> \n"), (1, f"{stamp(25)}again\n")]
+
+
+@given(cuts=CUTS)
+def test_a_terminals_last_words_are_not_glued_to_the_next_run(cuts: list[int]) -> None:
+    data = LAST_WORDS + f"{stamp(30)}I said {FORMER}so\r\n".encode()
+    assert shown(fed(Lines(raw=True, restart=RESTARTED), data, cuts)) == [
+        *APART,
+        (1, f"{stamp(30)}I said {FORMER}so\n"),  # a stamp that a program wrote itself is older than the engine's
     ]
+
+
+def test_an_engine_that_notes_a_start_after_the_first_line_has_it_split_all_the_same() -> None:
+    lines = Lines(raw=True, restart=Restart(when(10), when(26)))
+    assert shown(lines.feed(LAST_WORDS + f"{stamp(30)}next\r\n".encode())) == [*APART, (1, f"{stamp(30)}next\n")]
+
+
+def test_where_nothing_follows_the_newest_stamp_says_whether_a_line_is_two() -> None:
+    """It is the engine's own answer, so that nobody can have written it into a line beforehand."""
+    lines = Lines(raw=True, restart=RESTARTED)
+    assert lines.feed(LAST_WORDS) == [], "as long as a later line may show that it is one"
+    assert lines.oldest_open() == when(5)
+    assert lines.settle(when(40)) == [], "there is a later line"
+    assert shown(lines.settle(when(25))) == APART
+    assert lines.oldest_open() is None
+    lines = Lines(raw=True, restart=RESTARTED)
+    lines.feed(LAST_WORDS)
+    assert shown(lines.settle(when(5))) == [(1, LAST_WORDS.decode().replace("\r", ""))], "the whole of it is the newest line"
+    assert lines.settle(when(5)) == []
+
+
+@pytest.mark.parametrize("restart", [None, RESTARTED, Restart(when(1), when(2))])
+def test_the_newest_stamp_inside_a_line_is_the_beginning_of_one_whenever_a_run_ended(restart: Restart | None) -> None:
+    assert shown(Lines(raw=True, restart=restart, newest=when(25)).feed(LAST_WORDS)) == APART
+    lines = Lines(raw=True, restart=restart, newest=when(25))
+    assert lines.feed(LAST_WORDS.removesuffix(b"\r\n")) == []
+    assert shown(lines.finish()) == APART
+
+
+@pytest.mark.parametrize(
+    ("inside", "restart", "following"),
+    [
+        pytest.param("2099-01-01T00:00:00.000000000Z ", RESTARTED, 30, id="newer than the line after it"),
+        pytest.param("2099-01-01T00:00:00.000000000Z ", RESTARTED, None, id="newer than the last line"),
+        pytest.param(stamp(25), None, 30, id="no restart is known"),
+        pytest.param(stamp(25), Restart(when(1), when(2)), 30, id="no restart between the two stamps, but before"),
+        pytest.param(stamp(8), RESTARTED, 30, id="no restart between the two stamps, but after"),
+        pytest.param(stamp(25), RESTARTED, 6, id="the line after it is of the same run"),
+        pytest.param(stamp(25).replace("Z", "9Z"), RESTARTED, 30, id="not as the engine writes it"),
+    ],
+)
+def test_what_stands_in_a_terminals_line_is_no_line(inside: str, restart: Restart | None, following: int | None) -> None:
+    """Anybody can write a stamp into a header that is logged."""
+    forged = f'{stamp(5)}192.0.2.7 - - "GET / HTTP/1.1" 200 5 "-" "{inside}198.51.100.9 - - [...] "POST /token HTTP/1.1" 200 5 "-" "-""'
+    after = [] if following is None else [f"{stamp(following)}next"]
+    lines = Lines(raw=True, restart=restart)
+    found = lines.feed("".join(f"{line}\r\n" for line in [forged, *after]).encode())
+    assert shown([*found, *lines.settle(when(5))]) == [(1, f"{line}\n") for line in [forged, *after]]
+
+
+def test_a_stamp_that_somebody_wrote_does_not_hide_where_the_run_ended() -> None:
+    data = f"{stamp(5)}prompt> 2099-01-01T00:00:00.000000000Z {stamp(25)}again\r\n".encode()
+    apart = [(1, f"{stamp(5)}prompt> 2099-01-01T00:00:00.000000000Z \n"), (1, f"{stamp(25)}again\n")]
+    assert shown(Lines(raw=True, restart=RESTARTED).feed(data + f"{stamp(30)}next\r\n".encode())) == [*apart, (1, f"{stamp(30)}next\n")]
+    assert shown(Lines(raw=True, restart=RESTARTED, newest=when(25)).feed(data)) == apart
+    lines = Lines(raw=True, restart=RESTARTED)
+    assert shown([*lines.feed(data), *lines.settle(when(25))]) == apart
 
 
 def test_a_line_without_an_end_is_cut_and_the_next_one_is_whole() -> None:
@@ -136,11 +204,12 @@ def test_a_frame_that_claims_to_be_huge_is_not_kept() -> None:
 
 @given(data=st.binary(max_size=300), raw=st.booleans())
 def test_no_bytes_do_harm(data: bytes, raw: bool) -> None:
-    lines = Lines(raw=raw)
+    lines = Lines(raw=raw, restart=RESTARTED)
     try:
         lines.feed(data)
     except GarbledError:
         return
+    lines.settle(when(5))
     lines.finish()
 
 

@@ -8,9 +8,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from connwatch.sources.frames import LogLine
+from connwatch.sources.frames import LogLine, Restart
 from connwatch.sources.landmarks import Landmarks
 from connwatch.sources.place import OVERLAP, STEP, Place
+from connwatch.sources.reading import Reading
 
 SECOND = 1_000_000_000
 
@@ -92,6 +93,36 @@ def test_a_clock_that_was_set_back_does_not_hide_new_lines() -> None:
     assert not far.went_back(40 * SECOND + STEP)
 
 
+def test_a_newest_line_that_would_not_come_shows_a_clock_that_was_set_back_a_little() -> None:
+    place = Place("id", 0)
+    place.take(line(100 * SECOND))
+    assert not place.went_back(100 * SECOND), "it is known"
+    other = again(place)
+    assert since(other) == 100 * SECOND
+    assert not other.went_back(100 * SECOND + 1), "it will come"
+    assert other.went_back(100 * SECOND - STEP // 2)
+    assert since(other) == 100 * SECOND - STEP // 2
+
+
+def test_many_lines_after_a_clock_that_was_set_back_a_little_are_taken() -> None:
+    place = Place("id", 0)
+    place.take(line(100 * SECOND))
+    for number in range(200):
+        assert place.take(line(100 * SECOND - STEP // 2 + number))
+    assert since(again(place)) <= 100 * SECOND - STEP // 2 + 199
+    assert place.knows(100 * SECOND - STEP // 2 + 199)
+
+
+def test_a_newest_line_that_is_older_than_what_was_read_is_waited_for() -> None:
+    place = Place("id", 0, at=100 * SECOND)
+    reading = Reading(place, terminal=False, target=None)
+    reading.announce(40 * SECOND)
+    assert reading.awaits()
+    place.take(line(40 * SECOND))
+    reading.announce(40 * SECOND)
+    assert not reading.awaits()
+
+
 def test_a_line_whose_end_has_not_come_is_read_again() -> None:
     place = Place("id", 0)
     place.take(line(10 * SECOND))
@@ -117,7 +148,24 @@ def test_a_cursor_that_is_none_is_refused(cursor: str) -> None:
 def test_a_cursor_is_plain_json() -> None:
     place = Place("id", 7)
     place.take(line(SECOND))
-    assert json.loads(place.cursor()).keys() == {"id", "created", "at", "seen"}
+    assert json.loads(place.cursor()).keys() == {"id", "created", "made", "at", "seen"}
+
+
+def test_a_line_that_may_be_two_comes_when_the_engine_says_which_is_the_newest() -> None:
+    place = Place("id", 0)
+    reading = Reading(place, terminal=True, target=None, restart=Restart(2 * SECOND, 3 * SECOND))
+    words, again = "1970-01-01T00:00:01.000000000Z prompt> ", "1970-01-01T00:00:04.000000000Z again"
+    assert reading.take(f"{words}{again}\r\n".encode()) == []
+    assert [part.data.decode() for part in reading.announce(4 * SECOND)] == [f"{words}\n{again}\n"]
+    assert not reading.awaits()
+    assert place.knows(4 * SECOND)
+
+
+def test_a_place_knows_when_its_container_was_made_in_another_process() -> None:
+    place = Place("id", 7)
+    place.made = 7 * SECOND + 1
+    assert Place.parse(place.cursor()).made == 7 * SECOND + 1
+    assert Place.parse('{"id":"id","created":7,"at":1,"seen":[]}').made == 0, "nobody looked so closely"
 
 
 def test_an_announced_line_that_others_pass_is_missed_once() -> None:
