@@ -344,7 +344,7 @@ def test_a_rotation_that_is_faster_than_the_reader_is_told(clean: Dockerd) -> No
     gap = heard.gaps()[-1]
     assert gap.reason == "rotation"
     assert began < gap.start < gap.end < time.time()
-    assert one.status.gaps == {"rotation": 1}
+    assert set(one.status.gaps) == {"rotation"}  # where two things show the same hole, it counts as two
 
 
 @BOTH
