@@ -51,9 +51,9 @@ _PATIENT = 6.0  # typical gaps after which a continuation that has not come will
 _OWN_PRIOR = 6.0  # how many links of this log the shipped order is worth
 _TWO_PRIOR = 3.0  # how many observations one step of context is worth against two
 _SHORTEST = 0.0005  # seconds: stamps are no finer in practice
-# Seconds that a request may have waited before the line that ends it, where no duration is logged: nginx's proxy_read_timeout, as
-# long for a client that gave up (the SDKs wait a minute), Cloudflare's limit. Its beginning is taken where it fits best.
-_WAITED = {504: 60.0, 499: 60.0, 524: 100.0}
+# Seconds that a request may have waited before the line that ends it, where no duration is logged: nginx's proxy_read_timeout, and
+# Cloudflare's limit. Its beginning is taken where it fits best. How long a client waits before it gives up (499) is anybody's guess.
+_WAITED = {504: 60.0, 524: 100.0}
 _CANNOT_BEGIN = -7.0  # log P of a beginning with what cannot be one
 _HOPELESS = -30.0
 _UNTHINKABLE = -12.0  # nats that no likeness of the clients makes up for
