@@ -105,12 +105,12 @@ def _preview(
         setup, inputs = ready(files, config, log_formats)
         turns = turns_of_logs(setup.engine(live=True), inputs, setup.lateness)
     else:
-        from connwatch.store.library import Choice
+        from connwatch.model.selection import Selection
 
         setup = prepare(config, {})
         since = time.time() - 86_400 if since is None else since
         library = state_of(setup)
-        turns = turns_of_attempts(library.attempts(Choice(since=since), limit=MOST_ROWS))
+        turns = turns_of_attempts(library.attempts(Selection(since=since), limit=MOST_ROWS))
         mutes.restarts.take(library.marks(since - 60, time.time()))
     settings = alert_settings(setup)
     mutes.windows = windows(settings.maintenance)

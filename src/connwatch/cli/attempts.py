@@ -60,12 +60,12 @@ def attempts(
     config: Path | None,
 ) -> int:
     """Asks for one more than is shown, to know whether there are more."""
-    from connwatch.store.library import Choice
+    from connwatch.model.selection import Selection
 
     readable(*clients, *servers)
     archive = archive_of(prepare(config, {}), address)
     shown = outcomes or ([] if everything else [one.value for one in Outcome if one is not Outcome.PROBE])
-    found = archive.latest(Choice(clients, servers, shown, since, until), limit + 1)
+    found = archive.latest(Selection(clients, servers, shown, since, until), limit + 1)
     listed = found[limit - 1 :: -1]
     if as_json:
         from connwatch.diagnose.serial import attempt_row

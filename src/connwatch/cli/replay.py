@@ -11,10 +11,11 @@ from typing import TYPE_CHECKING
 import click
 
 from connwatch.cli.console import print_json, remark, screen
-from connwatch.cli.filters import MOMENT, Wanted, one_of
+from connwatch.cli.filters import MOMENT, one_of
 from connwatch.cli.program import FOUND
 from connwatch.cli.setup import config_option, log_format_option
 from connwatch.model.attempt import GOOD, Attempt, Outcome
+from connwatch.model.selection import Selection
 
 if TYPE_CHECKING:
     from connwatch.engine import Engine
@@ -71,7 +72,7 @@ def replay(
     """Reads everything, then shows what was asked for."""
     from connwatch.cli.reading import attempts_of, ready
 
-    wanted = Wanted(clients, servers, outcomes, since, until)
+    wanted = Selection(clients, servers, outcomes, since, until)
     if as_stats and (wanted or as_json or attempt_id):
         raise click.UsageError("--stats counts everything; it goes with no other choice of what to show")
     setup, inputs = ready(files, config, log_formats)
@@ -100,7 +101,7 @@ def replay(
 _FINE = frozenset({*GOOD, Outcome.PROBE, Outcome.BLIND})
 
 
-def _chosen(attempts: Iterable[Attempt], wanted: Wanted, tally: Counter[Outcome]) -> Iterator[Attempt]:
+def _chosen(attempts: Iterable[Attempt], wanted: Selection, tally: Counter[Outcome]) -> Iterator[Attempt]:
     for attempt in attempts:
         if attempt in wanted:
             tally[attempt.outcome] += 1

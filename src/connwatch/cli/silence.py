@@ -98,11 +98,11 @@ def silence(
 
 
 def _is_known(server: str, setup: Setup, library: Library) -> bool:
-    from connwatch.store.library import Choice
+    from connwatch.model.selection import Selection
 
     sources = setup.settings.sources if setup.settings is not None else ()
     names = [ANYWHERE, *(one.name for one in sources)]
-    return any(Key("", name, "", "").fits(server=server) for name in names) or bool(library.attempts(Choice(servers=[server]), limit=1))
+    return any(Key("", name, "", "").fits(server=server) for name in names) or bool(library.attempts(Selection(servers=[server]), limit=1))
 
 
 def _begin(silences: Silences, client: str, server: str, code: str, now: float, seconds: float, comment: str, *, as_json: bool) -> None:

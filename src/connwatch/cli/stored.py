@@ -22,9 +22,10 @@ from connwatch.cli.setup import Setup
 from connwatch.model.attempt import Attempt, Outcome
 from connwatch.model.errors import SourceError
 from connwatch.model.mark import Gap, Mark
+from connwatch.model.selection import Selection
 
 if TYPE_CHECKING:
-    from connwatch.store.library import Choice, Library
+    from connwatch.store.library import Library
 
 __all__ = ["AROUND", "MOST_ROWS", "Archive", "archive_of", "latest_of", "listen_option", "one_called", "readable", "state_of"]
 
@@ -46,7 +47,7 @@ class Archive(Protocol):
 
     where: str
 
-    def latest(self, choice: Choice, most: int) -> list[Attempt]:
+    def latest(self, selection: Selection, most: int) -> list[Attempt]:
         """The attempts, the latest first."""
         ...
 
@@ -125,10 +126,9 @@ def one_called(archive: Archive, beginning: str) -> Attempt:
 
 def latest_of(archive: Archive, ways: Sequence[tuple[Outcome, ...]]) -> Attempt:
     """The latest attempt of the first of these ways to end that any has. Raises a usage error where none has."""
-    from connwatch.store.library import Choice
 
     for outcomes in ways:
-        if found := archive.latest(Choice(outcomes=[one.value for one in outcomes]), 1):
+        if found := archive.latest(Selection(outcomes=[one.value for one in outcomes]), 1):
             return found[0]
     if ways[-1] is STOPPED:
         raise click.UsageError(f"no attempt in {archive.where} failed, stalled or was abandoned; `connwatch attempts` lists the others")
@@ -139,8 +139,8 @@ class _Near:
     def __init__(self, library: Library, where: str) -> None:
         self._library, self.where = library, where
 
-    def latest(self, choice: Choice, most: int) -> list[Attempt]:
-        return self._library.attempts(choice, limit=most)
+    def latest(self, selection: Selection, most: int) -> list[Attempt]:
+        return self._library.attempts(selection, limit=most)
 
     def called(self, beginning: str) -> list[Attempt]:
         return self._library.called(beginning, most=MOST_CALLED)
@@ -154,9 +154,10 @@ class _Far:
     def __init__(self, daemon: Daemon) -> None:
         self._daemon, self.where = daemon, f"the daemon at {daemon.address}"
 
-    def latest(self, choice: Choice, most: int) -> list[Attempt]:
-        asked = [(name, one) for name, many in (("client", choice.clients), ("server", choice.servers), ("outcome", choice.outcomes)) for one in many]
-        asked += [(name, repr(at)) for name, at in (("since", choice.since), ("until", choice.until)) if at is not None]
+    def latest(self, selection: Selection, most: int) -> list[Attempt]:
+        globs = ("client", selection.clients), ("server", selection.servers), ("outcome", selection.outcomes)
+        asked = [(name, one) for name, many in globs for one in many]
+        asked += [(name, repr(at)) for name, at in (("since", selection.since), ("until", selection.until)) if at is not None]
         rows, _ = self._daemon.attempts([*asked, ("form", "stored")], most)
         return [self._read(row) for row in rows]
 

@@ -7,12 +7,12 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from fnmatch import fnmatchcase
 from typing import Any
 
 from connwatch.cli.spans import Line, Span, Tone, padded
 from connwatch.cli.words import OUTCOME_TONES, lasting, percent, stage_name, status_tone
 from connwatch.model.attempt import Outcome
+from connwatch.model.selection import fits
 
 __all__ = ["Chosen", "current_line", "final_line", "step_line"]
 
@@ -29,15 +29,14 @@ class Chosen:
     stages: Sequence[str] = ()
     outcomes: Sequence[str] = ()
     since: float | None = None
-    probes: bool = False
 
     def attempt(self, attempt: Row) -> bool:
         """Whether the attempt is one of those. Probes are shown to those who ask for them."""
         outcome = attempt["outcome"]
         return (
-            _fits(attempt["client"], self.clients)
-            and _fits(attempt["server"], self.servers)
-            and (outcome in self.outcomes if self.outcomes else self.probes or outcome != Outcome.PROBE.value)
+            fits(attempt["client"], self.clients)
+            and fits(attempt["server"], self.servers)
+            and (outcome in self.outcomes if self.outcomes else outcome != Outcome.PROBE.value)
             and (not self.stages or attempt["stuck_at"] in self.stages or any(one["stage"] in self.stages for one in attempt["events"]))
             and (self.since is None or _seconds(attempt["ended_at"]) >= self.since)
         )
@@ -45,10 +44,6 @@ class Chosen:
     def step(self, step: Row) -> bool:
         """Whether a step is of the stages asked for."""
         return not self.stages or step["stage"] in self.stages
-
-
-def _fits(value: str, patterns: Sequence[str]) -> bool:
-    return not patterns or any(fnmatchcase(value.lower(), pattern.lower()) for pattern in patterns)
 
 
 def _seconds(written: str) -> float:

@@ -19,12 +19,13 @@ from connwatch.alerts.wording import Writer
 from connwatch.daemon.postbox import Postbox
 from connwatch.daemon.telling import Teller
 from connwatch.model.attempt import GOOD
+from connwatch.model.selection import Selection
 from connwatch.notify.courier import Courier, Rate
 from connwatch.notify.heartbeat import Heartbeat
 from connwatch.notify.targets import Targets
 from connwatch.sinks.telling import ChannelFigures, TellingFigures
 from connwatch.store.journal import Journal
-from connwatch.store.library import Choice, Library
+from connwatch.store.library import Library
 from connwatch.store.outbox import Outbox, Silences
 
 __all__ = ["Newsroom", "Orders"]
@@ -55,7 +56,7 @@ class Newsroom:
         library = Library(journal.address)
         outbox = Outbox(library)
         last_alert, last_notice = outbox.last()
-        good = library.attempts(Choice(outcomes=[one.value for one in GOOD], since=now() - _REMEMBERED), limit=1000)
+        good = library.attempts(Selection(outcomes=[one.value for one in GOOD], since=now() - _REMEMBERED), limit=1000)
         self.desk = Desk(
             orders.policy,
             orders.pace,

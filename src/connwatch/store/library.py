@@ -10,7 +10,7 @@ import json
 import math
 import re
 import sqlite3
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from dataclasses import dataclass
 from fnmatch import translate
 from itertools import groupby
@@ -21,41 +21,14 @@ from connwatch.model.attempt import GOOD, Attempt
 from connwatch.model.change import Change, Closed, Evicted, Opened, Reached, Updated
 from connwatch.model.errors import SourceError
 from connwatch.model.mark import Gap, Mark
+from connwatch.model.selection import Selection
 from connwatch.model.taken import Place, Taken
 from connwatch.store.codec import read_attempt, read_record, read_step
 from connwatch.store.keeping import horizon
 from connwatch.store.opening import APPLICATION, DamageError, latest_version, unreadable
 from connwatch.store.turn import Standing
 
-__all__ = ["Choice", "History", "Library", "Past"]
-
-
-@dataclass(frozen=True, slots=True)
-class Choice:
-    """Which attempts: globs over clients and servers, outcomes, times in seconds since the epoch; empty parts choose all."""
-
-    clients: Sequence[str] = ()
-    servers: Sequence[str] = ()
-    outcomes: Sequence[str] = ()
-    since: float | None = None
-    until: float | None = None
-
-    def condition(self) -> tuple[str, list[object]]:
-        """As SQL: what stands behind WHERE, and its values."""
-        parts: list[str] = []
-        values: list[object] = []
-        for column, patterns in (("client", self.clients), ("server", self.servers)):
-            if patterns:
-                parts.append(f"fits({column}, ?)")
-                values.append("|".join(translate(pattern.lower()) for pattern in patterns))
-        if self.outcomes:
-            parts.append(f"outcome IN ({', '.join('?' * len(self.outcomes))})")
-            values += self.outcomes
-        for clause, moment in (("ended_at >= ?", self.since), ("started_at <= ?", self.until)):
-            if moment is not None:
-                parts.append(clause)
-                values.append(moment)
-        return " AND ".join(parts) or "1", values
+__all__ = ["History", "Library", "Past"]
 
 
 @dataclass(slots=True)
@@ -126,9 +99,9 @@ class Library:
             found = connection.execute("SELECT value FROM meta WHERE name = 'life'").fetchone()
             return "" if found is None else str(found[0])
 
-    def attempts(self, choice: Choice | None = None, *, limit: int = 100, after: tuple[float, str] | None = None) -> list[Attempt]:
+    def attempts(self, selection: Selection | None = None, *, limit: int = 100, after: tuple[float, str] | None = None) -> list[Attempt]:
         """Attempts, the latest started first. `after` continues behind the start and id of the last one of the page before."""
-        where, values = (choice or Choice()).condition()
+        where, values = _condition(selection or Selection())
         if after is not None:
             where += " AND (started_at, id) < (?, ?)"
             values += after
@@ -238,8 +211,26 @@ class Library:
                 yield Past(stood, moved_to, [Taken(stream, read_record(body), seen_at) for *_, stream, seen_at, body in group])
 
 
+def _condition(selection: Selection) -> tuple[str, list[object]]:
+    """As SQL: what stands behind WHERE, and its values."""
+    parts: list[str] = []
+    values: list[object] = []
+    for column, globs in (("client", selection.clients), ("server", selection.servers)):
+        if globs:
+            parts.append(f"fits({column}, ?)")
+            values.append("|".join(translate(glob.lower()) for glob in globs))
+    if selection.outcomes:
+        parts.append(f"outcome IN ({', '.join('?' * len(selection.outcomes))})")
+        values += selection.outcomes
+    for clause, moment in (("ended_at >= ?", selection.since), ("started_at <= ?", selection.until)):
+        if moment is not None:
+            parts.append(clause)
+            values.append(moment)
+    return " AND ".join(parts) or "1", values
+
+
 def _fits(value: str, patterns: str) -> bool:
-    """Globs as fnmatch has them, which hold for streams too."""
+    """`fits` of `model.selection`: SQLite asks it of each attempt."""
     return re.match(patterns, value.lower()) is not None
 
 

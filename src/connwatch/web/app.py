@@ -27,7 +27,7 @@ from connwatch.model.errors import SourceError
 from connwatch.sinks.bus import Bus
 from connwatch.store.codec import written_attempt
 from connwatch.store.library import Library
-from connwatch.web.asking import QuestionError, choice_of, cursor_of, heard_by, limit_of, moment_of, wanted_by, written_cursor
+from connwatch.web.asking import QuestionError, cursor_of, heard_by, limit_of, moment_of, selection_of, wanted_by, written_cursor
 from connwatch.web.guard import Guard
 from connwatch.web.sse import PORTION, follow
 
@@ -135,9 +135,9 @@ class _Site:
 
     async def attempts(self, request: Request) -> Response:
         query = request.query_params
-        choice, limit, after, written = choice_of(query), limit_of(query), cursor_of(query), _form(query.get("form"), _listed)
+        selection, limit, after, written = selection_of(query), limit_of(query), cursor_of(query), _form(query.get("form"), _listed)
         position = self._view.bus.position  # before the question: what is told meanwhile comes again, and nothing is missed
-        found = await to_thread(self._view.library.attempts, choice, limit=limit + 1, after=after)
+        found = await to_thread(self._view.library.attempts, selection, limit=limit + 1, after=after)
         page = found[:limit]
         following = written_cursor(page[-1]) if len(found) > limit else None
         return JSONResponse({"position": position, "next": following, "attempts": [written(one) for one in page]})

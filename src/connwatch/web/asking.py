@@ -1,4 +1,4 @@
-"""What a request asks for, out of the parameters of its URL: a choice of attempts, a time, a page. Must not know what is answered.
+"""What a request asks for, out of the parameters of its URL: which attempts, a time, a page. Must not know what is answered.
 
 A parameter that cannot be understood is a `QuestionError`, whose text is a sentence for whoever asked.
 """
@@ -6,7 +6,7 @@ A parameter that cannot be understood is a `QuestionError`, whose text is a sent
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from datetime import UTC, datetime
 from fnmatch import fnmatchcase
 
@@ -14,9 +14,9 @@ from starlette.datastructures import QueryParams
 
 from connwatch.model.attempt import Attempt, Outcome
 from connwatch.model.heard import Heard
-from connwatch.store.library import Choice
+from connwatch.model.selection import Selection
 
-__all__ = ["MOST_LISTED", "Cursor", "QuestionError", "choice_of", "cursor_of", "heard_by", "limit_of", "moment_of", "wanted_by", "written_cursor"]
+__all__ = ["MOST_LISTED", "Cursor", "QuestionError", "cursor_of", "heard_by", "limit_of", "moment_of", "selection_of", "wanted_by", "written_cursor"]
 
 MOST_LISTED = 500
 USUALLY_LISTED = 100
@@ -31,24 +31,23 @@ class QuestionError(ValueError):
     """The parameters make no sense."""
 
 
-def choice_of(query: QueryParams) -> Choice:
+def selection_of(query: QueryParams) -> Selection:
     """`client`, `server` and `outcome`, globs that may be repeated, `since` and `until`. Raises QuestionError."""
     for name in ("client", "server", "outcome"):
         if (given := len(query.getlist(name))) > MOST_NAMED:
             raise QuestionError(f"{name} may be given {MOST_NAMED} times, not {given}")
-    return Choice(query.getlist("client"), query.getlist("server"), _outcomes(query), moment_of(query, "since"), moment_of(query, "until"))
+    return Selection(query.getlist("client"), query.getlist("server"), _outcomes(query), moment_of(query, "since"), moment_of(query, "until"))
 
 
 def wanted_by(query: QueryParams) -> Callable[[Attempt], bool]:
-    """The same choice, asked of one attempt after the other. Raises QuestionError."""
-    choice = choice_of(query)
-    return lambda one: _chosen(choice, one.client, one.server, one.outcome, one.started_at, one.ended_at)
+    """The same, asked of one attempt after the other. Raises QuestionError."""
+    return selection_of(query).__contains__
 
 
 def heard_by(query: QueryParams) -> Callable[[Heard], bool]:
-    """The same choice, asked of requests whose attempt is not known yet. Raises QuestionError."""
-    choice = choice_of(query)
-    return lambda one: _chosen(choice, one.client, one.server, Outcome.WAITING, one.at, one.at)
+    """The same, asked of requests whose attempt is not known yet. Raises QuestionError."""
+    selection = selection_of(query)
+    return lambda one: selection.takes(one.client, one.server, Outcome.WAITING.value, one.at, one.at)
 
 
 def limit_of(query: QueryParams) -> int:
@@ -106,20 +105,6 @@ def _outcomes(query: QueryParams) -> list[str]:
             raise QuestionError(f"no outcome is called {_shown(pattern)}; there are {', '.join(known)}")
         chosen.update(found)
     return [name for name in known if name in chosen]
-
-
-def _chosen(choice: Choice, client: str, server: str, outcome: Outcome, start: float, end: float) -> bool:
-    return (
-        _fits(client, choice.clients)
-        and _fits(server, choice.servers)
-        and (not choice.outcomes or outcome.value in choice.outcomes)
-        and (choice.since is None or end >= choice.since)
-        and (choice.until is None or start <= choice.until)
-    )
-
-
-def _fits(value: str, patterns: Sequence[str]) -> bool:
-    return not patterns or any(fnmatchcase(value.lower(), pattern.lower()) for pattern in patterns)
 
 
 def _shown(text: str) -> str:

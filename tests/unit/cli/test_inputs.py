@@ -8,9 +8,10 @@ from pathlib import Path
 import click
 import pytest
 
-from connwatch.cli.filters import MOMENT, Wanted
+from connwatch.cli.filters import MOMENT
 from connwatch.cli.inputs import named_input, opened_inputs, parse_log_formats
 from connwatch.model.errors import SourceError
+from connwatch.model.selection import Selection
 from support.attempts import HOST, T, connected, the_silence
 
 FORMATS = {"nginx-proxy", "coda-mcp", "combined"}
@@ -78,31 +79,31 @@ class TestLogFormats:
 
 class TestFilters:
     def test_an_empty_choice_takes_all_and_is_false(self) -> None:
-        assert the_silence() in Wanted()
-        assert not Wanted()
-        assert Wanted(since=0.0)
+        assert the_silence() in Selection()
+        assert not Selection()
+        assert Selection(since=0.0)
 
     @pytest.mark.parametrize(
         ("wanted", "takes"),
         [
-            (Wanted(clients=["claude"]), True),
-            (Wanted(clients=["chatgpt"]), False),
-            (Wanted(clients=["chatgpt", "CLAUDE*"]), True),
-            (Wanted(servers=["*.example.org"]), True),
-            (Wanted(servers=[HOST.upper()]), True),
-            (Wanted(servers=["other"]), False),
-            (Wanted(outcomes=["stalled"]), True),
-            (Wanted(outcomes=["failed"]), False),
-            (Wanted(since=T + 15), True),
-            (Wanted(since=T + 17), False),
-            (Wanted(until=T), True),
-            (Wanted(until=T - 1), False),
-            (Wanted(clients=["claude"], outcomes=["failed"]), False),
+            (Selection(clients=["claude"]), True),
+            (Selection(clients=["chatgpt"]), False),
+            (Selection(clients=["chatgpt", "CLAUDE*"]), True),
+            (Selection(servers=["*.example.org"]), True),
+            (Selection(servers=[HOST.upper()]), True),
+            (Selection(servers=["other"]), False),
+            (Selection(outcomes=["stalled"]), True),
+            (Selection(outcomes=["failed"]), False),
+            (Selection(since=T + 15), True),
+            (Selection(since=T + 17), False),
+            (Selection(until=T), True),
+            (Selection(until=T - 1), False),
+            (Selection(clients=["claude"], outcomes=["failed"]), False),
         ],
     )
-    def test_each_part_must_fit(self, wanted: Wanted, takes: bool) -> None:
+    def test_each_part_must_fit(self, wanted: Selection, takes: bool) -> None:
         assert (the_silence() in wanted) is takes
-        assert connected() in Wanted(clients=["chatgpt"])
+        assert connected() in Selection(clients=["chatgpt"])
 
     def test_times_are_utc_unless_they_say_otherwise(self) -> None:
         def read(value: str) -> float:

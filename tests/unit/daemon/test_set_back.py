@@ -10,9 +10,10 @@ import pytest
 
 from connwatch.daemon.recorder import Recorder
 from connwatch.engine import Engine, EngineOptions
+from connwatch.model.selection import Selection
 from connwatch.sources.source import Batch, SourceStatus
 from connwatch.store.journal import Journal
-from connwatch.store.library import Choice, Library
+from connwatch.store.library import Library
 from connwatch.store.opening import open_state
 from support.lines import BASE, proxy, story
 from support.live import until
@@ -123,7 +124,7 @@ def test_while_it_is_down(caplog: pytest.LogCaptureFixture, tmp_path: Path) -> N
         await until(lambda: ("Opened", "connected") in two.told.outcomes)
         await two.stop()
         assert ("Closed", "connected") in two.told.outcomes, "the one from before is over"
-        assert len(Library(journal.address).attempts(Choice(), limit=10)) == 2, "and is not told a second time"
+        assert len(Library(journal.address).attempts(Selection(), limit=10)) == 2, "and is not told a second time"
         await journal.close()
 
     with caplog.at_level("WARNING", "connwatch"):

@@ -16,11 +16,12 @@ from connwatch.model.change import Closed, Opened, Reached, Updated, Withdrawn
 from connwatch.model.errors import SourceError
 from connwatch.model.mark import Gap, Mark
 from connwatch.model.record import Request
+from connwatch.model.selection import Selection
 from connwatch.model.taken import Place, Taken
 from connwatch.store import journal as journal_module
 from connwatch.store.journal import Journal
 from connwatch.store.keeping import BACK, FEW, Keep, horizon, prune
-from connwatch.store.library import Choice, Library
+from connwatch.store.library import Library
 from connwatch.store.opening import DamageError, in_memory, open_state
 from connwatch.store.turn import Standing, Turn
 from support.attempts import HOST, T, a_probe, connected, the_silence
@@ -53,9 +54,9 @@ def test_an_attempt_comes_back_as_it_went_in() -> None:
         library = Library(journal.address)
         assert library.attempts() == sorted([the_silence(), connected(), a_probe()], key=lambda one: (one.started_at, one.id), reverse=True)
         assert library.called(the_silence().id[:4]) == [the_silence()]
-        assert [one.outcome for one in library.attempts(Choice(outcomes=["stalled"]))] == ["stalled"]
-        assert [one.client for one in library.attempts(Choice(clients=["CLAU*"]))] == ["claude"]
-        assert library.attempts(Choice(since=T + 1e6)) == []
+        assert [one.outcome for one in library.attempts(Selection(outcomes=["stalled"]))] == ["stalled"]
+        assert [one.client for one in library.attempts(Selection(clients=["CLAU*"]))] == ["claude"]
+        assert library.attempts(Selection(since=T + 1e6)) == []
         assert len(library.attempts(limit=1)) == 1
 
     story(tell)

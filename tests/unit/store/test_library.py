@@ -15,8 +15,9 @@ from connwatch.model.attempt import Attempt
 from connwatch.model.change import Closed
 from connwatch.model.errors import SourceError
 from connwatch.model.mark import Gap, Mark
+from connwatch.model.selection import Selection
 from connwatch.store.journal import Journal
-from connwatch.store.library import Choice, Library
+from connwatch.store.library import Library
 from connwatch.store.opening import DamageError, latest_version, open_state
 from connwatch.store.turn import Turn
 from support.attempts import T, connected, the_silence
@@ -48,21 +49,21 @@ def test_pages_together_are_the_whole_list_though_many_began_at_one_moment(tmp_p
 @pytest.mark.parametrize(
     ("choice", "ids"),
     [
-        (Choice(clients=["CHAT*"]), ["0b11e2d4"]),
-        (Choice(servers=["mcp.*"], outcomes=["stalled"]), ["7f3c21a9"]),
-        (Choice(since=T + 60), ["0b11e2d4"]),
-        (Choice(until=T + 60), ["7f3c21a9"]),
-        (Choice(clients=["x' OR 1 --"]), []),
+        (Selection(clients=["CHAT*"]), ["0b11e2d4"]),
+        (Selection(servers=["mcp.*"], outcomes=["stalled"]), ["7f3c21a9"]),
+        (Selection(since=T + 60), ["0b11e2d4"]),
+        (Selection(until=T + 60), ["7f3c21a9"]),
+        (Selection(clients=["x' OR 1 --"]), []),
     ],
 )
-def test_a_choice_narrows_down(tmp_path: Path, choice: Choice, ids: list[str]) -> None:
+def test_a_choice_narrows_down(tmp_path: Path, choice: Selection, ids: list[str]) -> None:
     assert [one.id for one in kept(tmp_path / "state.db", [the_silence(), connected()]).attempts(choice)] == ids
 
 
 @pytest.mark.parametrize("pattern", ["[!c]*", "[^c]*", "c[!h]*", "[c-d]laude", "[", "c[", "*a[tu]*", "?laude", "CLAUDE", "[]!]*", "*[!e]", "(c.*"])
 def test_a_glob_means_what_it_means_in_a_stream(tmp_path: Path, pattern: str) -> None:
     attempts = [the_silence(), connected()]
-    found = kept(tmp_path / "state.db", attempts).attempts(Choice(clients=[pattern]))
+    found = kept(tmp_path / "state.db", attempts).attempts(Selection(clients=[pattern]))
     assert {one.client for one in found} == {one.client for one in attempts if fnmatchcase(one.client, pattern.lower())}
 
 
