@@ -256,6 +256,8 @@ def _healed(refusal: Refusal, rank: int, ok: bool, spoke: bool, state: Fold) -> 
             return True  # step-up: the token is good, and the user is asked for more
         # a server may serve some requests to anybody and ask for a token later: then the 401 opens the flow
         return status == 401 and state.granted is None and rank > MCP
+    if status == 421 and own == MCP:
+        return spoke and (rank == MCP or rank >= _REGISTERING)  # whether the host is accepted is told where MCP is, not by documents beside it
     if status in _HARD:
         return spoke and rank >= own and rank > 0
     if own == MCP:
