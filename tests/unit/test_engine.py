@@ -503,6 +503,19 @@ def test_what_another_engine_has_taken_is_taken_again_once_and_what_stood_before
     assert [one.record.line for one in third.taken()] == [5, 6]
 
 
+def test_a_line_is_recognised_though_another_version_found_other_keys_in_it() -> None:
+    text = proxy("1 firefox GET /consent?txn=44 200 from https://mcp.example.org/authorize?state=xQvLmZp0TnRb at 203.0.113.9", stamps=False)
+    first, second = (Engine(catalogue(), EngineOptions(recording=True), key=b"tests") for _ in range(2))
+    for made in (first, second):
+        made.open_source("nginx", "nginx-proxy")
+    first.feed("nginx", text)
+    (taken,) = first.taken()
+    taken.record.keys = []  # type: ignore[union-attr]
+    second.expect_again(taken)
+    second.feed("nginx", text)
+    assert second.taken() == []
+
+
 def test_it_is_calm_while_nothing_of_much_that_waits_is_due() -> None:
     """Who runs the loop spares itself a thread as long as `advance` only lets time pass, and never decides about many in the loop."""
     made = engine(live=True)

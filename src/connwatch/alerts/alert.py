@@ -109,6 +109,12 @@ class Alert:
     attempts: list[str] = field(default_factory=list)
     reasons: dict[str, Tally] = field(default_factory=dict)
 
+    def set_back(self, seconds: float) -> None:
+        """The clock was set back by so much: what lies between these times stays what it is."""
+        self.first_at, self.last_at = self.first_at - seconds, self.last_at - seconds
+        self.due_at, self.told_at, self.good_at = (None if at is None else at - seconds for at in (self.due_at, self.told_at, self.good_at))
+        self.told, self.recent = [at - seconds for at in self.told], [at - seconds for at in self.recent]
+
 
 @dataclass(slots=True)
 class Entry:

@@ -56,6 +56,12 @@ class Desk:
             self._remember(attempt)
         self._last_notice = last_notice
 
+    def set_back(self, seconds: float) -> None:
+        """The clock was set back by so much: what was due in a minute is due in a minute."""
+        self._spells.set_back(seconds)
+        self._quiet_until -= seconds
+        self._good = {who: (began - seconds, how) for who, (began, how) in self._good.items()}
+
     def hear(self, changes: Sequence[Change], now: float) -> None:
         """What became different with attempts."""
         for change in changes:
@@ -109,8 +115,6 @@ class Desk:
     def changed(self) -> list[Alert]:
         """The alerts that are another than when this was last asked."""
         return self._spells.changed()
-
-    # what happens
 
     def _bad(self, attempt: Attempt, rule: AlertRule, now: float) -> None:
         key = self._key(attempt)
@@ -232,8 +236,6 @@ class Desk:
             return key
         return Key(ANYBODY, ANYWHERE, key.step, code)
 
-    # telling
-
     def rule(self, now: float, mutes: Mutes) -> list[Notice]:
         """Decide about everything that is due."""
         notices: list[Notice] = []
@@ -270,8 +272,7 @@ class Desk:
         return against is not None
 
     def _breaks_all(self, alert: Alert, at: float) -> bool:
-        live = alert.state in ("waiting", "told", "muted", "flapping") and alert.last_at >= at - self._pace.again
-        return live and self._rule_of(alert).mutes
+        return alert.state in ("waiting", "told", "muted", "flapping") and alert.last_at >= at - self._pace.again and self._rule_of(alert).mutes
 
     def _rule_of(self, alert: Alert) -> AlertRule:
         """The entry that it came under; that of sources where the catalogue has lost it."""

@@ -95,6 +95,13 @@ class Spells:
                 self.soonest = min(self.soonest, alert.due_at)
         return found
 
+    def set_back(self, seconds: float) -> None:
+        """The clock was set back by so much."""
+        for alert in self._alerts.values():
+            alert.set_back(seconds)
+            self._changed[alert.id] = alert
+        self.soonest -= seconds
+
     def changed(self) -> list[Alert]:
         """What has changed since this was last asked."""
         changed, self._changed = list(self._changed.values()), {}

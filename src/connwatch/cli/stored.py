@@ -126,7 +126,6 @@ def one_called(archive: Archive, beginning: str) -> Attempt:
 
 def latest_of(archive: Archive, ways: Sequence[tuple[Outcome, ...]]) -> Attempt:
     """The latest attempt of the first of these ways to end that any has. Raises a usage error where none has."""
-
     for outcomes in ways:
         if found := archive.latest(Selection(outcomes=[one.value for one in outcomes]), 1):
             return found[0]

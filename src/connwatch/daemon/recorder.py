@@ -34,7 +34,7 @@ from connwatch.model.taken import Taken
 from connwatch.sources.intake import Intake
 from connwatch.sources.source import EVERY_STREAM, Arrival, Batch, Source
 from connwatch.sources.supervise import supervise
-from connwatch.sources.watermark import Watermark
+from connwatch.sources.watermark import HOLD_MAX, Watermark
 from connwatch.store.library import Library
 from connwatch.store.turn import Standing, Turn
 
@@ -106,6 +106,7 @@ class Recorder:
         self._intake = Intake(self._frontier)
         self.ear = Ear(sources)
         self._streams = Streams(self.engine, sources, self._journal.known if self._journal is not None else lambda _: None)
+        self.owner = self._streams.owner
         self._reopened = Counter({source.name: source.status.reopened.total() for source in sources})
 
     def stop(self) -> None:
@@ -207,7 +208,10 @@ class Recorder:
         self._watermark.set_back(now)
         self._timekeeper = Timekeeper(self._now)
         self._data_at = now
-        await self._commit(Turn(self._watermark.value(now), marks=self.ear.set_back(seconds, now), anew=True), changes)
+        if self._teller is not None:
+            self._teller.set_back(seconds)
+        seen_to = max(self._watermark.value(now), now - self._lateness - HOLD_MAX)
+        await self._commit(Turn(seen_to, marks=self.ear.set_back(seconds, now), anew=True), changes)
 
     async def _turn(self) -> None:
         if (ahead := self._watermark.ahead(self._now())) > SET_BACK:
@@ -286,10 +290,6 @@ class Recorder:
 
     def _frontier(self, stream: str) -> float | None:
         return self.engine.frontier(stream) if stream in self._streams else None
-
-    def owner(self, stream: str) -> str:
-        """The configured source that a stream of the engine belongs to."""
-        return self._streams.owner(stream)
 
     def alive(self) -> bool:
         """Whether the loop turns."""

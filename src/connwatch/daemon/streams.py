@@ -19,7 +19,7 @@ log = logging.getLogger("connwatch")
 
 
 class Streams:
-    """Of these sources, in this engine. `known` is told of each stream that is opened.
+    """Of these sources, in this engine. `known` is told of each stream that is opened or speaks.
 
     A stream is read in the format that the configuration gives its source. Where that is "auto", what the stream says of itself holds.
     """
@@ -50,6 +50,8 @@ class Streams:
         if batch.stream == EVERY_STREAM:
             return
         self._open(source, batch.stream)
+        if batch.state != "ended":
+            self._known(batch.stream)
         if source.format == "auto" and batch.format is not None and batch.format != self._said.get(batch.stream, "auto"):
             self._said[batch.stream] = batch.format
             self._go_over(source, batch.stream, batch.format)

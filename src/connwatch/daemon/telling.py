@@ -56,6 +56,10 @@ class Teller:
         """When there is something to decide next though nothing happens, seconds since the epoch."""
         return self.desk.due()
 
+    def set_back(self, seconds: float) -> None:
+        """The clock was set back by so much."""
+        self.desk.set_back(seconds)
+
     def take(self, turn: Turn, now: float, sources: Sequence[Source], deaf: Collection[str]) -> None:
         """Decide about what the turn brought, and put that into it too."""
         self.desk.hear(turn.changes, now)

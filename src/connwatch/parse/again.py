@@ -43,7 +43,11 @@ class Again:
 
 
 def _content(record: Request | Detail | Trouble) -> str:
-    """What a record says, wherever it stands: some of what stood before it may be gone when it is read again."""
+    """What a record says, wherever it stands: some of what stood before it may be gone when it is read again. Its keys follow from what it says,
+    and another version may follow otherwise.
+    """
     if isinstance(record, Detail):
         return repr(replace(record, line=0, end_line=0, of=None))
+    if isinstance(record, Request):
+        return repr(replace(record, line=0, end_line=0, keys=[]))
     return repr(replace(record, line=0, end_line=0))

@@ -104,11 +104,16 @@ class Journal:
         self._sound = True
         self._spoken.clear()
         for stream, standing in standings.items():
-            self.known(stream)
+            self._number(stream)
             self._trails[stream] = deque([standing])
 
     def known(self, stream: str) -> None:
-        """A stream was opened; the order in which streams are decides between lines of one time."""
+        """A stream was opened, or has spoken."""
+        self._spoken.add(stream)
+        self._number(stream)
+
+    def _number(self, stream: str) -> None:
+        """The order in which streams became known decides between lines of one time."""
         if stream not in self._numbers:
             self._numbers[stream] = max(self._numbers.values(), default=-1) + 1  # those of streams that are forgotten are not given again
 
@@ -131,9 +136,6 @@ class Journal:
             if stream in turn.turned:
                 self._trails.pop(stream, None)
             self._stand(stream, standing)
-        if turn.anew:
-            self._trails = {stream: deque([trail[-1]]) for stream, trail in self._trails.items()}
-            self._dirty |= set(self._trails)
         now = time.monotonic()
         if turn:
             turn.stood = self._watermark
@@ -169,7 +171,6 @@ class Journal:
     def _stand(self, stream: str, standing: Standing) -> None:
         """Keep a trail of places, so that a restart can begin a few lines before the last one."""
         self.known(stream)
-        self._spoken.add(stream)
         trail = self._trails.setdefault(stream, deque())
         if trail and trail[-1].place.lines == standing.place.lines:
             trail.pop()

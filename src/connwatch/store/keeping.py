@@ -46,7 +46,7 @@ def horizon(connection: sqlite3.Connection, watermark: float) -> float:
     """The moment, in event time, from which on a restart needs records. Minus infinity as long as there is no watermark."""
     if not math.isfinite(watermark):
         return -math.inf
-    few = connection.execute("SELECT at FROM records ORDER BY id DESC LIMIT 1 OFFSET ?", (FEW,)).fetchone()
+    few = connection.execute("SELECT at FROM records WHERE at > 0 ORDER BY id DESC LIMIT 1 OFFSET ?", (FEW,)).fetchone()
     first = at = min(watermark - BACK, -math.inf if few is None else float(few[0]))
     while at > first - MOST_BACK:
         # <= : an event at the very moment belongs to the attempt before it
@@ -63,7 +63,7 @@ def prune(connection: sqlite3.Connection, watermark: float, keep: Keep, spoken: 
         since = horizon(connection, watermark)
         connection.execute(
             "DELETE FROM records WHERE id IN (SELECT records.id FROM records LEFT JOIN cursors USING (stream)"
-            " WHERE at < ? AND (cursors.lines IS NULL OR line <= cursors.lines)"
+            " WHERE (at = 0 OR at < ?) AND (cursors.lines IS NULL OR line <= cursors.lines)"
             " AND NOT EXISTS (SELECT 1 FROM turns WHERE turns.id = turn AND stood >= ?) LIMIT 200000)",  # nobody has decided about these
             (since, watermark),
         )

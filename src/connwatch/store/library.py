@@ -44,7 +44,7 @@ class Past:
 class History:
     """What a new engine needs to stand where the last one stood. `turns` are lazily read, in their order.
 
-    `old` was taken too long ago to be taken again, of lines that will be read again.
+    `old` was taken too long ago to be taken again, or before the clock was set back (then it has the time 0), of lines that will be read again.
     """
 
     standings: dict[str, Standing]
@@ -192,7 +192,7 @@ class Library:
             gaps = [(stream, Gap(reason, start, end)) for stream, reason, start, end in lost]
             beyond = connection.execute(
                 "SELECT records.stream, seen_at, body FROM records JOIN cursors USING (stream) JOIN turns ON turns.id = turn"
-                " WHERE at < ? AND (stood IS NULL OR stood < ?) AND line > lines ORDER BY records.id",
+                " WHERE (at = 0 OR (at < ? AND (stood IS NULL OR stood < ?))) AND line > lines ORDER BY records.id",
                 (since, watermark),
             )
             old = [Taken(stream, read_record(body), seen_at) for stream, seen_at, body in beyond]
@@ -203,7 +203,7 @@ class Library:
         with self.asked() as connection:
             rows = connection.execute(
                 "SELECT turns.id, stood, watermark, stream, seen_at, body FROM records JOIN turns ON turns.id = turn"
-                " WHERE at >= ? OR stood >= ? ORDER BY records.id",
+                " WHERE at > 0 AND (at >= ? OR stood >= ?) ORDER BY records.id",
                 (since, watermark),
             )
             for (_, *times), group in groupby(rows, key=itemgetter(0, 1, 2)):

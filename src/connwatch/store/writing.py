@@ -15,10 +15,9 @@ __all__ = ["write_standing", "write_turn"]
 
 def write_turn(connection: sqlite3.Connection, first: int, turn: Turn) -> None:
     """Write a turn; `first` is the number of its first change. Raises sqlite3.Error."""
-    if turn.anew:
-        connection.execute("DELETE FROM records")
-        connection.execute("DELETE FROM turns")
-        connection.execute("DELETE FROM meta WHERE name = 'watermark'")
+    if turn.anew:  # what is decided stays for a while without a time: its lines may be read again, and must be recognised
+        connection.execute("UPDATE records SET at = 0")
+        connection.execute("UPDATE turns SET stood = NULL, watermark = NULL")
     if turn.taken:
         times = [at if math.isfinite(at) else None for at in (turn.watermark, turn.stood)]
         number = connection.execute("INSERT INTO turns (watermark, stood) VALUES (?, ?)", times).lastrowid

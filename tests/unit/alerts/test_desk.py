@@ -21,6 +21,18 @@ def test_one_stall_is_one_message_half_a_minute_later() -> None:
     assert day.told == [(30.0, "stopped", "claude token-unused ×1")]
 
 
+def test_a_clock_that_is_set_back_delays_nothing() -> None:
+    day = Days(Pace(grace=0, wait=30))
+    day.now = 400_000.0
+    day.stalls()
+    day.passes(10)
+    day.desk.set_back(400_000.0)
+    day.now -= 400_000.0
+    day.passes(60)
+    assert day.told == [(30.0, "stopped", "claude token-unused ×1")]
+    assert day.kept[1].first_at == START
+
+
 def test_five_hundred_stalls_of_one_cause_within_a_minute_are_one_message_with_the_count() -> None:
     day = Days(Pace(grace=0, wait=60))
     for _ in range(500):

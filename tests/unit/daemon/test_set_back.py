@@ -36,7 +36,8 @@ class Log:
 
     async def stream(self, after: Mapping[str, str]) -> AsyncGenerator[Batch, None]:
         place = int(after.get("nginx", "0"))
-        yield Batch("nginx", b"", None, "live", str(place))
+        backlog, place = b"".join(self.lines[place:]), len(self.lines)
+        yield Batch("nginx", backlog, None, "live", str(place))
         while True:
             text, place = b"".join(self.lines[place:]), len(self.lines)
             if text:
@@ -130,3 +131,27 @@ def test_while_it_is_down(caplog: pytest.LogCaptureFixture, tmp_path: Path) -> N
     with caplog.at_level("WARNING", "connwatch"):
         asyncio.run(asyncio.wait_for(lives(), 30))
     assert "the clock was set back" in caplog.text
+
+
+def test_at_a_start_and_right_again_later(tmp_path: Path) -> None:
+    """A machine without a battery boots behind, and its clock is put right: nothing of before is told a second time."""
+
+    async def lives() -> None:
+        clock = [BASE + HOUR + 5]
+        log = Log(clock)
+        for step, tells in ((0.0, "waiting"), (-HOUR, "blind"), (HOUR, None)):
+            clock[0] += step
+            journal = Journal(open_state(tmp_path / "state.db"))
+            one = Life(journal, log)
+            await one.read(proxy(story(HOUR, until=6)) if not log.lines else b"")
+            clock[0] += 10
+            if tells is not None:
+                await one.tells(tells)
+            else:
+                await until(lambda one=one: one.recorder._watermark.value(0.0) > BASE + HOUR)
+            await one.stop()
+            opened = [outcome for what, outcome in one.told.outcomes if what == "Opened"]
+            assert opened == (["waiting"] if step == 0 else [])
+            await journal.close()
+
+    asyncio.run(asyncio.wait_for(lives(), 30))

@@ -24,7 +24,8 @@ class Told:
         shipped = catalogue()
         self.engine = Engine(replace(shipped, formats={**shipped.formats, "own": OWN}), EngineOptions(recording=True))
         self.source = StdinSource("app", format=configured)
-        self.streams = Streams(self.engine, [self.source], lambda _: None)
+        self.known: list[str] = []
+        self.streams = Streams(self.engine, [self.source], self.known.append)
         self.streams.expect(self.source)
 
     def feed(self, data: bytes, says: str | None, stream: str = "app") -> None:
@@ -76,3 +77,15 @@ def test_what_was_open_in_the_format_before_is_not_lost() -> None:
     assert told.engine.place("app").lines == 2
     told.feed(LINES, "own")
     assert told.read()["own"] == [3, 4, 5]
+
+
+def test_a_stream_that_says_only_how_it_is_has_spoken() -> None:
+    """A quiet container gives neither lines nor a cursor; what the state keeps of it must not be forgotten."""
+    told = Told()
+    told.known.clear()
+    told.streams.meet(told.source, Batch("app/quiet", b"", None, "live"))
+    told.streams.meet(told.source, Batch("app/quiet", b"", None, "live"))
+    told.streams.meet(told.source, Batch("app", b"", None, "ended"))
+    assert set(told.known) == {"app/quiet"}
+    assert len(told.known) > 1, "each time"
+
