@@ -100,10 +100,8 @@ class Engine:
     def read_as(self, name: str, format: str) -> None:  # noqa: A002 - as above
         """From the next line on a source is read in this format. Raises ConfigError, and changes nothing, where there is no such format."""
         one = self._sources[name]
-        reader = self._reader(name, format, None)
-        self._take(one, one.reader.finish(), None)
-        reader.resume(one.reader.place())
-        one.format, one.reader = format, reader
+        self._go_on_with(one, self._reader(name, format, None))
+        one.format = format
 
     def feed(self, source: str, block: bytes, seen_at: float | None = None) -> None:
         """Take any bytes of a source; `seen_at` is when they were read, for lines without a time. What they mean is said by `advance`."""
@@ -114,10 +112,9 @@ class Engine:
     def end_source(self, source: str) -> None:
         """No more bytes will come from this source, as far as is known: what reading took is let go, because names may come and go for years."""
         one = self._sources[source]
-        self._take(one, one.reader.finish(), None)
-        reader = self._reader(source, one.format, one.reader.place())
-        reader.samples = one.reader.samples
-        one.reader = reader
+        samples = one.reader.samples
+        self._go_on_with(one, self._reader(source, one.format, None))
+        one.reader.samples = samples
 
     def place(self, source: str) -> Place:
         """Where the reading of a source stands."""
@@ -220,6 +217,12 @@ class Engine:
         if at is not None:
             reader.resume(at)
         return reader
+
+    def _go_on_with(self, one: _Source, reader: BlockReader) -> None:
+        """Take what the reader of a source has open, and put another one in its place."""
+        self._take(one, one.reader.finish(), None)
+        reader.resume(one.reader.place())
+        one.reader = reader
 
     def _take(self, one: _Source, records: Iterable[Record], seen_at: float | None) -> None:
         recording = self.options.recording

@@ -5,7 +5,7 @@ from __future__ import annotations
 from connwatch.model.record import Request, Role
 from connwatch.parse import stamps
 from connwatch.parse.escapes import unescape
-from connwatch.parse.keys import keys_of
+from connwatch.parse.keys import keys_of, visitor_of
 from connwatch.parse.logformat import LogFormat
 from connwatch.parse.redact import Redactor
 from connwatch.parse.requests import RequestLines, Target
@@ -79,7 +79,7 @@ class AccessLines:
             params: dict[str, str] = {}
             keys: list[tuple[str, str]] = []
         else:
-            target = self._target(values, self._visitor(address))
+            target = self._target(values, visitor_of(address, self._role))
             method, path, params, keys = target.method, target.path, target.params, target.keys
         at = stamps.clf(values[self._local]) if self._stamp_only and engine is None else None
         coarse = at is not None
@@ -104,9 +104,6 @@ class AccessLines:
             value = values[index]
             reader(request, unescape(value, self.log_format.escape) if "\\" in value else value, self._redactor)
         return request
-
-    def _visitor(self, address: str | None) -> str:
-        return address or "" if self._role == "proxy" else ""
 
     def _target(self, values: tuple[str, ...], visitor: str) -> Target:
         escape = self.log_format.escape
@@ -182,7 +179,7 @@ class AccessLines:
             query = plain.partition("?")[2].partition("#")[0]
             if query:
                 request.referer_params = self._redactor.params(query)
-                request.keys = list(dict.fromkeys((*request.keys, *keys_of(query, request.referer_params, self._visitor(request.address)))))
+                request.keys = list(dict.fromkeys((*request.keys, *keys_of(query, request.referer_params, visitor_of(request.address, self._role)))))
             else:
                 _remember(self._referers, value, known)
         request.referer = known

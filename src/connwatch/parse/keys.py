@@ -7,9 +7,10 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
+from connwatch.model.record import Role
 from connwatch.parse.tokens import token_like
 
-__all__ = ["keys_of"]
+__all__ = ["keys_of", "visitor_of"]
 
 #: RFC 6749 section 4.1, RFC 7636 section 4.3, the HTTP+SSE transport of MCP 2024-11-05.
 _KINDS = {
@@ -32,7 +33,7 @@ _LONG, _SHORT = 8, 2  # characters of a value that stands for one sign-in alone,
 def keys_of(query: str, params: Mapping[str, str], visitor: str = "") -> list[tuple[str, str]]:
     """The exact keys in a query string as (kind, value); `params` is what the redactor made of it.
 
-    `visitor` is the address of who asks, "" where the log does not know it (an application's names the proxy).
+    `visitor`: see `visitor_of`.
     """
     keys = []
     for name, value in params.items():
@@ -46,6 +47,11 @@ def keys_of(query: str, params: Mapping[str, str], visitor: str = "") -> list[tu
             elif visitor:
                 keys.append(("transaction", f"{value} of {visitor}"))
     return keys
+
+
+def visitor_of(address: str | None, role: Role) -> str:
+    """The address of who asks, "" where the log does not know it: an application's names the proxy."""
+    return address or "" if role == "proxy" else ""
 
 
 def _size(query: str, name: str) -> int:

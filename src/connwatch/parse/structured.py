@@ -13,7 +13,7 @@ from urllib.parse import urlsplit
 from connwatch.model.line import Line
 from connwatch.model.record import Chatter, Detail, Record, Request, Trouble, Unparsed
 from connwatch.parse.fieldmap import compile_fields
-from connwatch.parse.keys import keys_of
+from connwatch.parse.keys import keys_of, visitor_of
 from connwatch.parse.named import Findings
 from connwatch.parse.redact import Redactor
 from connwatch.parse.requests import RequestLines
@@ -98,7 +98,7 @@ class FieldReader:
             return None
         raw = self._text(values, "target") or self._text(values, "path")
         address = self._bounded(self._text(values, "address").partition(",")[0].strip())
-        visitor = address or "" if self._map.role == "proxy" else ""
+        visitor = visitor_of(address, self._map.role)
         target = self._requests.target(self._text(values, "method").upper(), raw, visitor)
         if not target.method or not raw:
             return None

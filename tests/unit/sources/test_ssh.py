@@ -14,32 +14,19 @@ from connwatch.model.errors import SourceError
 from connwatch.sources.ssh import SshSource, Wanted
 from support.followed import followed
 from support.live import until
-
-
-class Box:
-    """The other machine."""
-
-    def __init__(self, folder: Path) -> None:
-        self._folder, self._logins = folder, folder / "logins"
-        self.program("ssh", f'echo >> {self._logins}\nfor last; do :; done\nexec sh -c "$last"\n')
-
-    def program(self, name: str, text: str) -> None:
-        path = self._folder / name
-        path.write_text(f"#!/bin/sh\n{text}")
-        path.chmod(0o755)
-
-    @property
-    def logins(self) -> int:
-        return len(self._logins.read_text().splitlines()) if self._logins.exists() else 0
+from support.programs import Programs
 
 
 @pytest.fixture
-def box(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Box:
+def box(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Programs:
+    """The other machine: what ssh is given runs here."""
     monkeypatch.setenv("PATH", f"{tmp_path}:{os.environ['PATH']}")
-    return Box(tmp_path)
+    programs = Programs(tmp_path)
+    programs.ssh('for last; do :; done\nexec sh -c "$last"')
+    return programs
 
 
-def test_a_command_that_ends_with_our_own_status_has_failed_like_any_other(box: Box) -> None:
+def test_a_command_that_ends_with_our_own_status_has_failed_like_any_other(box: Programs) -> None:
     source = SshSource("far", "box", Wanted("command", "echo hello; exit 75"))
     heard = b""
 
@@ -54,7 +41,7 @@ def test_a_command_that_ends_with_our_own_status_has_failed_like_any_other(box: 
     assert (heard, box.logins) == (b"hello\n", 1)
 
 
-def test_a_container_whose_log_ends_again_and_again_is_asked_for_with_pauses_that_grow(box: Box) -> None:
+def test_a_container_whose_log_ends_again_and_again_is_asked_for_with_pauses_that_grow(box: Programs) -> None:
     box.program("docker", '[ "$1" = logs ] || echo true\n')
     source = SshSource("far", "box", Wanted("container", "app"))
 
@@ -70,7 +57,7 @@ def test_a_container_whose_log_ends_again_and_again_is_asked_for_with_pauses_tha
     asyncio.run(story())
 
 
-def test_a_log_that_docker_breaks_off_with_our_own_status_has_failed(box: Box) -> None:
+def test_a_log_that_docker_breaks_off_with_our_own_status_has_failed(box: Programs) -> None:
     box.program("docker", '[ "$1" = container ] || exit 75\n')
     source = SshSource("far", "box", Wanted("container", "app"))
 
